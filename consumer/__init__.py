@@ -1,0 +1,18 @@
+"""Carries conversions from Kafka to Pinterest. The way of a record, one file a step:
+
+    stages/source.py      reads          poll, pause and resume, assignments, the commit call
+    stages/decoder.py     decodes        wire format, schema id, Avro: record → fields
+    stages/mapper.py      maps           fields → event | skipped | invalid
+    stages/batcher.py     batches        per ad account: by count, bytes and age
+    stages/sink.py        delivers       permits, retries, holds: one verdict per event
+    stages/offsets.py     commits        unsettled offsets → what may be committed
+    stages/deadletter.py  dead-letters   original bytes and why
+
+`pipeline.py` joins them and is the file to read first; `app.py` builds the real things around it. What stages hand
+to each other stands in `records.py`. Beside them: `pinterest/` knows the API and nothing of Kafka, `mapping/` knows
+how orders and visits become events, `registry.py` asks for schemas and `avro.py` reads by them, `ledger.py` and
+`tallies.py` count, `config.py` says what can be set, `cli/` holds the commands. `emulator/` and `demo/` stand in for
+the world.
+"""
+
+__version__ = "0.1.0"
