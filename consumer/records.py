@@ -1,0 +1,295 @@
+"""The values that stages hand to each other. Standard library only; no behaviour beyond themselves.
+
+A *record* comes from Kafka, an *event* goes to Pinterest, a *batch* is what one request carries, a *verdict* is
+what became of one event. A record is *settled* once nothing more is to be done for it: its event was accepted,
+its letter was acknowledged by the dead-letter topic, or it was skipped for a named reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+Headers = list[tuple[str, bytes | None]]
+
+
+class SkipReason(StrEnum):
+    """Why a record is settled without an event. A closed set: these are metric labels."""
+
+    NOT_A_CONVERSION = "not_a_conversion"
+    NOT_A_TRANSITION = "not_a_transition"
+    ORIGIN_EXCLUDED = "origin_excluded"
+    CHANNEL_EXCLUDED = "channel_excluded"
+    NO_CONSENT = "no_consent"
+    SUPPRESSED = "suppressed"
+    BOT = "bot"
+    TEST_ORDER = "test_order"
+    TOO_OLD = "too_old"
+    NO_IDENTITY = "no_identity"
+    NOT_ADVERTISED = "not_advertised"
+    OUTSIDE_CUTOVER = "outside_cutover"
+    NO_SHARED_ID = "no_shared_id"
+    DUPLICATE = "duplicate"
+    ALREADY_SETTLED = "already_settled"
+    TOMBSTONE = "tombstone"
+    ACCOUNT_OFF = "account_off"
+    ACCOUNT_IN_TEST = "account_in_test"
+
+
+class DeadLetterReason(StrEnum):
+    """Why a record went to the dead-letter topic. A closed set."""
+
+    UNDECODABLE = "undecodable"
+    SCHEMA_UNKNOWN = "schema_unknown"
+    INVALID = "invalid"
+    UNROUTABLE = "unroutable"
+    IN_FUTURE = "in_future"
+    OVERSIZED = "oversized"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    ACCOUNT_HELD = "account_held"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+
+
+class HoldCause(StrEnum):
+    """Why something waits although nothing is wrong with the records themselves. A closed set."""
+
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    THROTTLED = "throttled"
+    UNAVAILABLE = "unavailable"
+    AMBIGUOUS = "ambiguous"
+    REGISTRY = "registry"
+    SCHEMA_INCOMPATIBLE = "schema_incompatible"
+    DEAD_LETTER_TOPIC = "dead_letter_topic"
+    DEAD_LETTER_BREAKER = "dead_letter_breaker"
+    POSITION_LOST = "position_lost"
+
+
+class Message(Protocol):
+    """A Kafka message as the client library hands it over; `confluent_kafka.Message` fits as it is.
+
+    Kept whole until its record is settled, so that a dead letter can repeat it byte for byte.
+    """
+
+    def key(self) -> bytes | None: ...
+
+    def value(self) -> bytes | None: ...
+
+    def headers(self) -> Any: ...  # list of (name, bytes or None), or None when there are none
+
+    def timestamp(self) -> tuple[int, int]: ...  # (type: 0 none, 1 create, 2 log append; milliseconds)
+
+    def leader_epoch(self) -> int | None: ...
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Assignment:
+    """One period during which we own one partition; compared by identity.
+
+    The same partition coming back is a new assignment, so a result that belongs to an old one finds nobody.
+    """
+
+    topic: str
+    partition: int
+    start_offset: int
+    """Where this assignment starts to read."""
+    metadata: str | None = None
+    """What the last commit of this partition carried, if anything."""
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}]"
+
+
+# Records and events are made once per message on the hot path: not frozen, as frozen dataclasses cost
+# about three times as much to make. Nothing changes them after the stage that made them.
+@dataclass(eq=False, slots=True)
+class Record:
+    """One message taken from Kafka, and the assignment it was taken under."""
+
+    assignment: Assignment
+    offset: int
+    message: Message
+    size_bytes: int
+    taken_s: float
+    """Monotonic time at which it was taken."""
+
+
+@dataclass(eq=False, slots=True)
+class Event:
+    """One conversion on its way to one ad account, with the record it came from."""
+
+    record: Record
+    ad_account_id: str
+    event_name: str
+    action_source: str
+    event_id: str
+    order_id: str | None
+    event_time_s: int
+    value: Decimal | None
+    currency: str | None
+    body: bytes
+    """The event as JSON, serialised once."""
+
+    @property
+    def key(self) -> tuple[str, str, str, str | None]:
+        """Two events with the same key report the same action (P7)."""
+        return (self.ad_account_id, self.event_name, self.event_id, self.order_id)
+
+
+# --- what the decoder says of a record -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaRef:
+    """Where a writer's schema is to be found: today an id of a Confluent-compatible registry."""
+
+    id: int
+
+
+@dataclass(eq=False, slots=True)
+class Decoded:
+    """A record's content by field name, and the full name of the Avro record it was written as."""
+
+    schema_name: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaNeeded:
+    """Ask the registry for this schema, then decode again."""
+
+    ref: SchemaRef
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """Not what its topic promises; `detail` says what was found instead, never the bytes themselves."""
+
+    detail: str
+    reason: DeadLetterReason = DeadLetterReason.UNDECODABLE
+
+
+# --- what the mapper says of a decoded record --------------------------------------------------------------
+
+
+@dataclass(eq=False, slots=True)
+class Mapped:
+    """An event in Pinterest's own shape, for one ad account; checked, normalised and hashed."""
+
+    ad_account_id: str
+    payload: dict[str, Any]
+    """Keys and values as the API takes them; money as strings."""
+    clipped: tuple[str, ...] = ()
+    """Names of optional fields that were shortened or left out because they broke a limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """On purpose no event."""
+
+    reason: SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Cannot become an event, and a fix could save it. `problems` name fields and shapes, never values."""
+
+    problems: tuple[str, ...]
+    reason: DeadLetterReason = DeadLetterReason.INVALID
+
+
+MapOutcome = Mapped | Skipped | Invalid
+
+
+# --- what one request carries ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Batch:
+    """Events of one account for one request, and how often they were tried. Crosses threads, so it never changes."""
+
+    ad_account_id: str
+    events: tuple[Event, ...]
+    attempts: int = 0
+    """Requests made so far with these events."""
+    not_before_s: float = 0.0
+    """Monotonic time before which it must not be sent again."""
+    unreadable: int = 0
+    """How many of those requests were answered by something unreadable."""
+    first_failed_s: float | None = None
+    """Unix seconds of the first failure."""
+    oldest_s: int = field(init=False)
+    """Unix seconds of its oldest event."""
+
+    def __post_init__(self) -> None:
+        oldest_s = min((event.event_time_s for event in self.events), default=0)
+        object.__setattr__(self, "oldest_s", oldest_s)
+
+
+# --- what the sink says of an event ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Pinterest acknowledged this event. `warning` is its remark, if it made one."""
+
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Pinterest will never take this event as it is."""
+
+    detail: str
+    reason: DeadLetterReason = DeadLetterReason.REJECTED
+    http_status: int | None = None
+    api_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The event grew too old while it waited; Pinterest would refuse it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """Its partition is no longer ours and nothing is under way for it: the next owner reads the record again."""
+
+
+Outcome = Accepted | Rejected | Expired | Abandoned
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What finally became of one event, after how many requests."""
+
+    event: Event
+    outcome: Outcome
+    attempts: int
+    first_failed_s: float | None = None
+    """Unix seconds of the first request that failed for it."""
+
+
+# --- what a dead letter says of its record -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A record for the dead-letter topic, and why. Personal data never stands in `detail`."""
+
+    record: Record
+    reason: DeadLetterReason
+    stage: str
+    detail: str
+    ad_account_id: str | None = None
+    event_id: str | None = None
+    http_status: int | None = None
+    api_code: int | None = None
+    attempts: int = 0
+    first_failed_s: float | None = None
+    failed_s: float = 0.0
+    extra: Mapping[str, str] = field(default_factory=dict)
