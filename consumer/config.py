@@ -1,0 +1,330 @@
+"""What an operator can set: sections, keys, defaults, limits. How it is read stands in `config_sources.py`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+AdAccountId = Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]
+"""Digits only, at most 18. Source: Pinterest API v5 description, parameter `path_ad_account_id`."""
+
+NOT_ADVERTISED = "none"
+"""In the routing table: this merchant does not advertise, skip its records."""
+
+OWNED_PROPERTIES = frozenset(
+    {
+        "acks",
+        "auto.commit.enable",
+        "auto.offset.reset",
+        "bootstrap.servers",
+        "delivery.report.only.error",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "enable.idempotence",
+        "enable.partition.eof",
+        "group.id",
+        "group.instance.id",
+        "group.protocol",
+        "isolation.level",
+        "log.queue",
+        "metadata.broker.list",
+        "offset.store.method",
+        "partition.assignment.strategy",
+        "request.required.acks",
+        "transactional.id",
+    }
+)
+"""librdkafka properties that the delivery promises rest on, by all their names; refused in `kafka.properties`."""
+
+KEYS_OF_PROPERTIES = {
+    "security.protocol": "security_protocol",
+    "sasl.mechanism": "sasl_mechanism",
+    "sasl.mechanisms": "sasl_mechanism",
+    "sasl.username": "sasl_username",
+    "sasl.password": "sasl_password",
+    "ssl.ca.location": "ssl_ca_file",
+}
+"""librdkafka properties that have a key of their own in `kafka`; either may say it, never both."""
+
+_CLASSIC_ONLY = frozenset({"session.timeout.ms", "heartbeat.interval.ms", "group.protocol.type"})
+"""Under KIP-848 the broker decides these, and librdkafka refuses them. Source: its guide for that migration."""
+
+
+class Section(BaseModel):
+    """Unknown keys are errors: a misspelt setting must not be a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def _sound(section: SectionT, problems: list[str]) -> SectionT:
+    """`section` as it is if nothing is wrong with it; else every problem at once, one a line."""
+    if problems:
+        raise ValueError("\n".join(problems))
+    return section
+
+
+class Kafka(Section):
+    bootstrap_servers: str = Field(min_length=1)
+    """Brokers to start from, `host:port` separated by commas."""
+    group_id: str = "pinterest-conversions"
+    """Consumer group; also the stem of the dead-letter topic's name."""
+    group_protocol: Literal["classic", "consumer"] = "classic"
+    """`consumer` is the protocol of KIP-848, for brokers from 4.0 on."""
+    assignment_strategy: Literal["cooperative-sticky", "range", "roundrobin"] = "cooperative-sticky"
+    """Only under the classic protocol; all but `cooperative-sticky` hand every partition over at each rebalance."""
+    instance_id: str | None = None
+    """Static membership: a stable name of this very process, such as the pod's."""
+    start_at: Literal["earliest", "latest"] | datetime = "earliest"
+    """Where to start a partition that has no commit yet; a time needs its zone."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How to talk to the brokers."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
+    """SASL mechanism, with the `SASL_` protocols."""
+    sasl_username: str | None = None
+    """SASL user."""
+    sasl_password: SecretStr | None = None
+    """SASL password."""
+    ssl_ca_file: Path | None = None
+    """Certificates of the authorities to trust, PEM; without it the system's."""
+    dead_letter_topic: str | None = None
+    """Where failed records go; `<group_id>.dead-letter` if unset."""
+    properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """Further librdkafka properties; those that the delivery promises rest on are refused."""
+
+    @field_validator("start_at")
+    @classmethod
+    def _zone_is_said(cls, start_at: Any) -> Any:
+        if isinstance(start_at, datetime) and start_at.tzinfo is None:
+            raise ValueError("a time needs its zone, as in 2026-11-01T00:00:00Z")
+        return start_at
+
+    @model_validator(mode="after")
+    def _properties_and_keys_agree(self) -> Kafka:
+        problems = [f"the consumer sets `{name}` itself; remove it from `properties`" for name in self._owned()]
+        problems += [
+            f"`{name}` stands in `properties` and as `{key}`; keep one of them"
+            for name, key in KEYS_OF_PROPERTIES.items()
+            if name in self.properties and key in self.model_fields_set
+        ]
+        if self.group_protocol == "consumer" and (taken := sorted(_CLASSIC_ONLY & self.properties.keys())):
+            problems.append(f"under `group_protocol: consumer` the broker sets {', '.join(taken)}; remove them")
+        return _sound(self, problems + self._sasl_problems())
+
+    def _owned(self) -> list[str]:
+        callbacks = {name for name in self.properties if name.endswith("_cb")}
+        return sorted((OWNED_PROPERTIES | callbacks) & self.properties.keys())
+
+    def _sasl_problems(self) -> list[str]:
+        protocol = str(self.properties.get("security.protocol", self.security_protocol)).upper()
+        said = {key for name, key in KEYS_OF_PROPERTIES.items() if name in self.properties}
+        said |= {key for key in KEYS_OF_PROPERTIES.values() if getattr(self, key) is not None}
+        if not protocol.startswith("SASL_"):
+            unused = sorted(key for key in said if key.startswith("sasl_"))
+            return [f"`{key}` needs `security_protocol` SASL_SSL or SASL_PLAINTEXT" for key in unused]
+        if "sasl_mechanism" not in said:
+            return ["the SASL_ values of `security_protocol` need `sasl_mechanism`"]
+        if self.sasl_mechanism in {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}:
+            missing = [key for key in ("sasl_username", "sasl_password") if key not in said]
+            return [f"`sasl_mechanism: {self.sasl_mechanism}` needs `{key}`" for key in missing]
+        return []
+
+
+class Topic(Section):
+    wire_format: Literal["confluent", "avro"] = "confluent"
+    """`confluent`: a zero byte and a 4-byte schema id before the Avro; `avro`: bare, with `schema_file`."""
+    schema_file: Path | None = None
+    """Avro schema of a topic whose records carry no schema id."""
+    mapping: Literal["order", "visit"]
+    """Which bundled mapping its records take."""
+
+    @model_validator(mode="after")
+    def _bare_avro_needs_its_schema(self) -> Topic:
+        if (self.wire_format == "avro") != (self.schema_file is not None):
+            raise ValueError("`schema_file` belongs to `wire_format: avro`, and only there")
+        return self
+
+
+class SchemaRegistry(Section):
+    url: str | None = None
+    """Base URL of a Confluent-compatible registry."""
+    username: str | None = None
+    """Basic authentication: user."""
+    password: SecretStr | None = None
+    """Basic authentication: password."""
+    bearer_token: SecretStr | None = None
+    """Bearer authentication; not together with `username`."""
+    ssl_ca_file: Path | None = None
+    """Certificates of the authorities to trust, PEM."""
+    ssl_certificate_file: Path | None = None
+    """Client certificate, PEM, for mutual TLS."""
+    ssl_key_file: Path | None = None
+    """Key of the client certificate, PEM."""
+    timeout_s: float = Field(default=5.0, gt=0, le=60)
+    """Longest wait for any one step of a look-up."""
+    unknown_grace_s: float = Field(default=60.0, ge=0)
+    """How long an id the registry does not know is asked for again before its records are dead-lettered."""
+
+    @model_validator(mode="after")
+    def _one_way_to_authenticate(self) -> SchemaRegistry:
+        problems = []
+        if self.bearer_token is not None and self.username is not None:
+            problems.append("set either `username` and `password` or `bearer_token`, not both")
+        if (self.username is None) != (self.password is None):
+            problems.append("`username` and `password` go together")
+        if (self.ssl_certificate_file is None) != (self.ssl_key_file is None):
+            problems.append("`ssl_certificate_file` and `ssl_key_file` go together")
+        return _sound(self, problems)
+
+
+class Pinterest(Section):
+    base_url: str = "https://api.pinterest.com/v5"
+    """Where the API is; change it to rehearse against `conversions emulator`. Without a path, `/v5` is meant."""
+    access_token: SecretStr | None = None
+    """One conversion access token for all accounts."""
+    tokens_dir: Path | None = None
+    """A directory with one file per ad account, named by its id, holding the token; re-read on a 401."""
+    test: bool = False
+    """Send everything with `test=true`: Pinterest checks and records nothing. Uses the group `<group_id>-test`."""
+    ssl_ca_file: Path | None = None
+    """Certificates of the authorities to trust, PEM."""
+
+
+class Dedup(Section):
+    browser_tag: Literal["present", "absent"] | None = None
+    """Is the Pinterest tag on the site as well? Must be said before the first run."""
+
+
+class Routing(Section):
+    default_ad_account_id: AdAccountId | None = None
+    """Account for records that name no merchant of the table."""
+    table: dict[str, AdAccountId | Literal["none"]] = Field(default_factory=dict)
+    """merchant id → ad account id, or `none` for a merchant that does not advertise."""
+    allow_default: bool = False
+    """Let `default_ad_account_id` stand beside `table`."""
+    accounts: list[AdAccountId] = Field(default_factory=list)
+    """Accounts that a record's `ad_account_id` may name, besides those above."""
+    unknown_merchant: Literal["dead_letter", "skip"] = "dead_letter"
+    """What becomes of a record whose merchant is in no table."""
+
+    @model_validator(mode="after")
+    def _default_is_meant(self) -> Routing:
+        if self.table and self.default_ad_account_id is not None and not self.allow_default:
+            raise ValueError(
+                "with a `table`, a `default_ad_account_id` would take every unknown merchant's revenue; "
+                "set `allow_default: true` if that is meant"
+            )
+        return self
+
+
+class Batch(Section):
+    max_events: int = Field(default=1_000, ge=1, le=1_000)
+    """Most events in one request. Source: Pinterest API v5 description, `ConversionEvents.data.maxItems`."""
+    max_bytes: int = Field(default=2_000_000, ge=1_000)
+    """Largest request body. Pinterest states no limit; 2 MB is what other vendors keep to."""
+    linger_s: float = Field(default=1.0, ge=0, le=300)
+    """Longest wait of an event for company."""
+
+
+class Delivery(Section):
+    max_in_flight: int = Field(default=8, ge=1, le=32)
+    """Requests under way at once."""
+    request_timeout_s: float = Field(default=10.0, gt=0, le=120)
+    """Longest a request may take as a whole; also the limit of each of its steps."""
+    retry_base_s: float = Field(default=0.5, gt=0)
+    """First step of the back-off; doubled at each retry, drawn with full jitter."""
+    retry_cap_s: float = Field(default=60.0, gt=0)
+    """Longest back-off that is not the server's own wish."""
+    hold_probe_s: float = Field(default=30.0, gt=0)
+    """How often a held account is tried with one request."""
+
+
+class Limits(Section):
+    max_events: int = Field(default=50_000, ge=1_000)
+    """Most records in hand: read and not yet settled."""
+    max_bytes: int = Field(default=256_000_000, ge=1_000_000)
+    """Most bytes in hand, raw records and ready events together."""
+
+
+class Events(Section):
+    max_age_s: int = Field(default=7 * 86_400, ge=3_600)
+    """Older events are skipped as `too_old`; other vendors report that Pinterest refuses them after 7 days."""
+    future_tolerance_s: int = Field(default=300, ge=0)
+    """Clocks may differ: events up to this far ahead are sent as of now, later ones are dead-lettered."""
+    checkout_on: Literal["PLACED", "AUTHORIZED", "PAID", "FULFILLED"] = "PLACED"
+    """The one order status that makes a checkout."""
+    value_basis: Literal["net", "gross"] = "net"
+    """`net`: goods after discount without tax; `gross`: the same with tax. Must agree with the browser tag."""
+
+
+class Privacy(Section):
+    consent_unknown_countries: Literal["eea", "other"] = "eea"
+    """What an unknown country counts as where consent decides; `eea` asks for GRANTED."""
+
+
+class Shutdown(Section):
+    drain_s: float = Field(default=25.0, gt=0, le=600)
+    """How long requests in flight may finish at a stop or hand-over."""
+
+
+class Health(Section):
+    host: str = "0.0.0.0"  # noqa: S104 - probes and scrapers come from outside the pod
+    """Address to serve on."""
+    port: int = Field(default=8080, ge=0, le=65_535)
+    """Port of `/livez`, `/readyz`, `/startupz`, `/metrics` and `/ledger`; 0 picks a free one."""
+
+
+class Log(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least serious lines that are written. HTTP libraries stay at `warning`: theirs would show tokens."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """`json`: one object a line; `console`: for people; `auto`: for people on a terminal, else JSON."""
+
+
+def _bundled_topics() -> dict[str, Topic]:
+    return {"orders": Topic(mapping="order"), "visits": Topic(mapping="visit")}
+
+
+class Config(Section):
+    """The whole of it."""
+
+    kafka: Kafka
+    topics: dict[str, Topic] = Field(default_factory=_bundled_topics, min_length=1)
+    schema_registry: SchemaRegistry = Field(default_factory=SchemaRegistry)
+    pinterest: Pinterest = Field(default_factory=Pinterest)
+    dedup: Dedup = Field(default_factory=Dedup)
+    routing: Routing = Field(default_factory=Routing)
+    batch: Batch = Field(default_factory=Batch)
+    delivery: Delivery = Field(default_factory=Delivery)
+    limits: Limits = Field(default_factory=Limits)
+    events: Events = Field(default_factory=Events)
+    privacy: Privacy = Field(default_factory=Privacy)
+    shutdown: Shutdown = Field(default_factory=Shutdown)
+    health: Health = Field(default_factory=Health)
+    log: Log = Field(default_factory=Log)
+
+    @property
+    def group_id(self) -> str:
+        """The group in use: a rehearsal must not move the offsets of the real one."""
+        return f"{self.kafka.group_id}-test" if self.pinterest.test else self.kafka.group_id
+
+    @property
+    def dead_letter_topic(self) -> str:
+        return self.kafka.dead_letter_topic or f"{self.group_id}.dead-letter"
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Config:
+        problems = []
+        if self.delivery.request_timeout_s >= self.shutdown.drain_s:
+            problems.append(
+                "`delivery.request_timeout_s` must be below `shutdown.drain_s`, "
+                "or a stop would abandon requests that Pinterest may still accept"
+            )
+        if self.schema_registry.url is None and any(t.wire_format == "confluent" for t in self.topics.values()):
+            problems.append("topics in the `confluent` wire format need `schema_registry.url`")
+        return _sound(self, problems)

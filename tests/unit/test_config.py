@@ -1,0 +1,155 @@
+"""What the models refuse, and that docs/configuration.md says what they say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from consumer.config import OWNED_PROPERTIES, Config, Kafka
+from consumer.config_sources import load_config
+from consumer.config_sources.checking import PLACEHOLDERS
+from consumer.config_sources.keys import environment_name, keys
+from tests.docs.configuration_page import PAGE, render
+
+
+def kafka(**settings: Any) -> Kafka:
+    return Kafka.model_validate({"bootstrap_servers": "localhost:9092", **settings})
+
+
+def config(**sections: Any) -> Config:
+    least: dict[str, Any] = {
+        "kafka": {"bootstrap_servers": "localhost:9092"},
+        "schema_registry": {"url": "http://localhost:8081"},
+    }
+    return Config.model_validate(least | sections)
+
+
+def test_a_rehearsal_has_a_group_and_a_dead_letter_topic_of_its_own() -> None:
+    rehearsal = config(pinterest={"test": True})
+
+    assert rehearsal.group_id == "pinterest-conversions-test"
+    assert rehearsal.dead_letter_topic == "pinterest-conversions-test.dead-letter"
+
+
+@pytest.mark.parametrize("name", sorted(OWNED_PROPERTIES | {"error_cb"}))
+def test_properties_that_the_promises_rest_on_are_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"sets `{re.escape(name)}` itself"):
+        kafka(properties={name: "x"})
+
+
+def test_a_setting_with_a_key_of_its_own_cannot_be_said_twice() -> None:
+    with pytest.raises(ValidationError, match="keep one of them"):
+        kafka(ssl_ca_file="ca.pem", properties={"ssl.ca.location": "other.pem"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        pytest.param({"security_protocol": "SASL_SSL"}, "need `sasl_mechanism`", id="no mechanism"),
+        pytest.param(
+            {"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN", "sasl_username": "u"},
+            "needs `sasl_password`",
+            id="no password",
+        ),
+        pytest.param({"sasl_password": "p"}, "`sasl_password` needs `security_protocol`", id="a password unused"),
+    ],
+)
+def test_half_of_an_authentication_is_refused(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        kafka(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"},
+        {"properties": {"security.protocol": "sasl_ssl", "sasl.mechanism": "GSSAPI"}},
+        {
+            "security_protocol": "SASL_SSL",
+            "sasl_mechanism": "PLAIN",
+            "sasl_username": "u",
+            "properties": {"sasl.password": "p"},
+        },
+    ],
+)
+def test_an_authentication_may_be_said_in_properties(settings: dict[str, Any]) -> None:
+    kafka(**settings)
+
+
+def test_what_the_broker_decides_under_kip_848_is_refused() -> None:
+    kafka(properties={"session.timeout.ms": 6_000})
+
+    with pytest.raises(ValidationError, match="the broker sets session"):
+        kafka(group_protocol="consumer", properties={"session.timeout.ms": 6_000})
+
+
+def test_sections_that_contradict_each_other_are_all_told() -> None:
+    with pytest.raises(ValidationError) as refused:
+        config(delivery={"request_timeout_s": 30}, schema_registry={})
+
+    assert "shutdown.drain_s" in str(refused.value)
+    assert "schema_registry.url" in str(refused.value)
+
+
+def test_a_configuration_without_topics_is_refused() -> None:
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        config(topics={})
+
+
+def test_an_error_never_shows_what_was_given() -> None:
+    with pytest.raises(ValidationError) as refused:
+        config(pinterest={"access_token": ["hunter2"]}, batch={"max_events": "hunter2"})
+
+    assert "hunter2" not in str(refused.value)
+
+
+def test_ad_account_ids_are_ascii_digits() -> None:
+    with pytest.raises(ValidationError, match="pattern"):
+        config(routing={"default_ad_account_id": "٥٤٩"})
+
+
+# --- docs/configuration.md ---------------------------------------------------------------------------------------
+
+
+def test_the_page_is_what_the_models_say() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert page == render(page), "run: python -m tests.docs.configuration_page"
+
+
+def test_every_key_has_its_row_with_a_meaning() -> None:
+    rows = [line.split(" | ") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+
+    described = {row[1].split("`")[1]: row[4].strip("| ") for row in rows}
+
+    assert described.keys() == {environment_name(key.path) for key in keys()}
+    assert all(described.values())
+
+
+def examples(language: str) -> list[str]:
+    found = re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("example", examples("yaml"))
+def test_every_example_of_a_file_loads(example: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(example)
+
+    # Offline: the secrets' files are not here.
+    assert load_config(file, environ={}, offline=True).kafka.bootstrap_servers not in PLACEHOLDERS.values()
+
+
+def test_the_example_of_an_environment_says_the_same_as_that_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(examples("yaml")[0])
+    environ = dict(line.split("=", 1) for line in examples("sh")[0].splitlines())
+
+    from_environment = load_config(environ=environ, offline=True)
+
+    assert from_environment == load_config(file, environ={}, offline=True)
