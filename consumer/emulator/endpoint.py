@@ -1,0 +1,148 @@
+"""The events endpoint: permissions, limits and verdicts of one call, bent by the faults in force."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import assert_never
+from urllib.parse import parse_qs
+
+from consumer.emulator import answers
+from consumer.emulator.answers import Answer, Drip
+from consumer.emulator.description import JsonObject
+from consumer.emulator.faults import Before, Disconnect, FaultBoard, Garbage, Status
+from consumer.emulator.record import Record
+from consumer.emulator.rules import Refused, event_error, event_warning, read_events
+from consumer.emulator.settings import Settings
+from consumer.emulator.throttle import Throttle
+
+AD_ACCOUNT_ID = re.compile(r"\d{1,18}", re.ASCII)  # parameter `path_ad_account_id`
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One physical request to the endpoint, read but not judged."""
+
+    ad_account_id: str
+    number: int
+    received_at: float
+    token: str | None
+    test: str
+    """The query parameter as sent, in lower case; `false` without it."""
+    events: list[JsonObject]
+    """Empty if the request is refused."""
+    refused: Refused | None
+
+    @property
+    def is_test(self) -> bool:
+        return self.test == "true"
+
+
+class EventsEndpoint:
+    """`POST /v5/ad_accounts/{ad_account_id}/events`."""
+
+    def __init__(self, settings: Settings, record: Record, faults: FaultBoard) -> None:
+        self._settings = settings
+        self._record = record
+        self._faults = faults
+        self._chance = random.Random(settings.seed)
+        self._throttle = Throttle(settings.calls_per_minute)
+        self.accepted: Counter[str] = Counter()
+        """Events recorded so far by ad account, without those of test requests."""
+        self.accepted_in_test: Counter[str] = Counter()
+        self.in_flight = 0
+        self.max_in_flight = 0
+
+    async def post(
+        self, ad_account_id: str, *, query: str, authorization: str, body: bytes | bytearray
+    ) -> Answer | None:
+        """Answer one call after its latency; None hangs up. What is accepted has been recorded by then."""
+        found = read_events(body)
+        call = Call(
+            ad_account_id=ad_account_id,
+            number=self._record.next_request(),
+            received_at=round(self._settings.wall_s(), 3),
+            token=_bearer_token(authorization),
+            test=parse_qs(query, keep_blank_values=True).get("test", ["false"])[-1].lower(),
+            events=found if isinstance(found, list) else [],
+            refused=found if isinstance(found, Refused) else None,
+        )
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        try:
+            latency_s = self._chance.uniform(*self._settings.latency_ms) / 1_000
+            latency_s += self._faults.delay_s(call.ad_account_id, call.events)
+            await self._pause(latency_s / 2)
+            answer = self._decide(call)
+            await self._pause(latency_s / 2)
+        finally:
+            self.in_flight -= 1
+        return answer
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            await self._settings.sleep(seconds)
+
+    def _decide(self, call: Call) -> Answer | None:
+        """What the API would say, unless a fault has its place; what is accepted is recorded here."""
+        refusal = self._refusal(call)
+        fault = self._faults.answering(call.ad_account_id, call.events, is_refused=refusal is not None)
+        if isinstance(fault, Before):
+            return _spoilt(fault.outcome, len(call.events))
+        if refusal is not None:
+            return refusal
+        errors = self._errors(call)
+        judged = list(zip(call.events, errors, strict=True))
+        self._accept(call, [event for event, error in judged if not error])
+        answer = answers.verdicts(errors, ["" if error else event_warning(event) for event, error in judged])
+        if fault is None:
+            return answer
+        if isinstance(fault.outcome, Drip):
+            return Answer(answer.status, answer.body, drip=fault.outcome)
+        return _spoilt(fault.outcome, len(call.events))
+
+    def _refusal(self, call: Call) -> Answer | None:
+        """What refuses the call as a whole; None lets its events be judged."""
+        if call.token is None or (self._settings.tokens and call.token not in self._settings.tokens):
+            return answers.error(401)
+        if AD_ACCOUNT_ID.fullmatch(call.ad_account_id) is None:
+            return answers.invalid_request("'ad_account_id' does not match '^\\d+$' or is longer than 18")
+        if call.ad_account_id in self._settings.forbidden:
+            return answers.error(403)
+        if wait_s := self._throttle.wait_s(call.ad_account_id, self._settings.wall_s()):
+            # Seconds left, both: https://github.com/airbytehq/airbyte/pull/16161 shows the second on v5.
+            return answers.error(429, headers=(("retry-after", str(wait_s)), ("x-ratelimit-reset", str(wait_s))))
+        if call.test not in ("true", "false"):
+            return answers.invalid_request("'test' is not of type 'boolean'")
+        if call.refused is not None:
+            return answers.invalid_request(call.refused.breach)
+        return None
+
+    def _errors(self, call: Call) -> list[str]:
+        now_s = int(self._settings.wall_s())
+        ordered = self._faults.rejections(call.ad_account_id, call.events)
+        return [message or event_error(event, now_s) for message, event in zip(ordered, call.events, strict=True)]
+
+    def _accept(self, call: Call, events: list[JsonObject]) -> None:
+        self._record.write(call.ad_account_id, call.number, call.received_at, events, is_test=call.is_test)
+        counter = self.accepted_in_test if call.is_test else self.accepted
+        counter[call.ad_account_id] += len(events)
+
+
+def _bearer_token(authorization: str) -> str | None:
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _spoilt(outcome: Status | Disconnect | Garbage, events: int) -> Answer | None:
+    match outcome:
+        case Status(status, code, message, headers):
+            return answers.error(status, message, code=code, headers=headers)
+        case Disconnect():
+            return None
+        case Garbage(status, too_few_events):
+            return answers.one_short(events, status) if too_few_events else answers.unreadable(events, status)
+        case _:
+            assert_never(outcome)
