@@ -1,0 +1,478 @@
+"""Reads: owns the Kafka consumer. Takes records, keeps track of what is assigned, pauses, and makes the commit call.
+
+Everything here happens on one thread: since confluent-kafka 2.16 a call from a second one may wait for ever beside a
+loop of `consume`. Rebalance callbacks run inside `consume` on that same thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Set
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import structlog
+from confluent_kafka import (
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka import Message as KafkaMessage
+
+from consumer.errors import ConfigError, FatalError
+from consumer.records import Assignment, HoldCause, Record
+from consumer.timing import Clock
+
+_log = structlog.get_logger(__name__)
+
+_ASK_TIMEOUT_S = 10.0
+_ASK_AGAIN_S = 1.0
+_COMMIT_PATIENCE_S = 5.0
+_RECORD_OVERHEAD_BYTES = 200  # what a message and its bookkeeping take besides key and value
+
+StartAt = Literal["earliest", "latest"] | datetime
+_Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Nothing is to be read below `offset`: the end was reached across a hole, or retention took the records."""
+
+    assignment: Assignment
+    offset: int
+    is_expired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommitPoint:
+    """What to commit for one assignment."""
+
+    assignment: Assignment
+    offset: int
+    metadata: str
+
+
+class Listener(Protocol):
+    """Told of assignments while they change, on the thread and within the call that reads."""
+
+    def assigned(self, assignments: list[Assignment]) -> None:
+        """These are ours from now on."""
+
+    def revoked(self, assignments: list[Assignment]) -> None:
+        """These go to another member when this returns; until then they may be committed."""
+
+    def lost(self, assignments: list[Assignment]) -> None:
+        """These are another member's already; nothing may be committed for them."""
+
+
+@dataclass(slots=True)
+class _Live:
+    """What we know of one assignment that is ours."""
+
+    assignment: Assignment
+    next_offset: int
+    acknowledged: tuple[int, str] | None
+    """Offset and metadata of the last commit the broker has confirmed."""
+    requested: tuple[int, str] | None = None
+    requested_s: float = 0.0
+
+
+class Source:
+    """A member of the consumer group.
+
+    Args:
+        properties: Of librdkafka's consumer, as `kafka_settings.consumer_properties` makes them.
+        topics: To subscribe to.
+        start_at: Where a partition without a commit starts.
+        is_incremental: Does this member hand over partition by partition (cooperative, KIP-848)?
+        clock: For the spacing of questions and commits.
+
+    Raises:
+        ConfigError: librdkafka refuses a property.
+    """
+
+    def __init__(
+        self,
+        properties: dict[str, Any],
+        *,
+        topics: Iterable[str],
+        start_at: StartAt,
+        is_incremental: bool,
+        clock: Clock,
+    ) -> None:
+        self._topics = list(topics)
+        self._start_at = start_at
+        self._is_incremental = is_incremental
+        self._clock = clock
+        self._live: dict[_Key, _Live] = {}
+        self._unplaced: dict[_Key, float] = {}
+        self._beyond_end: set[_Key] = set()
+        self._paused: set[_Key] = set()
+        self._jumps: list[Jump] = []
+        self._failure: BaseException | None = None
+        self._listener: Listener | None = None
+        self.commit_failures = 0
+        try:
+            self._consumer = Consumer({**properties, "on_commit": self._on_commit, "error_cb": self._on_error})
+        except KafkaException as error:
+            raise ConfigError([f"kafka: the client refuses its settings: {error.args[0].str()}"]) from error
+
+    def subscribe(self, listener: Listener) -> None:
+        """Join the group."""
+        self._listener = listener
+        self._consumer.subscribe(
+            self._topics,
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+
+    # --- reading -------------------------------------------------------------------------------------------
+
+    def take(self, most: int, wait_s: float) -> list[Record | Jump]:
+        """Read up to `most` records, waiting at most `wait_s` for them; serves the group meanwhile.
+
+        Raises:
+            FatalError: The client gave up, or a callback failed. Messages may have been destroyed: commit nothing more.
+        """
+        self._ask_again()
+        try:
+            messages = self._consumer.consume(most, wait_s)
+        except KafkaException as error:
+            raise FatalError(f"the Kafka client gave up: {error.args[0].name()}") from error
+        self._raise_failure()
+        now_s = self._clock.monotonic_s()
+        taken: list[Record | Jump] = []
+        live_partitions = self._live
+        for message in messages:
+            if message.error() is not None:
+                self._read_error(message, taken)
+                continue
+            live = live_partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
+            offset: int = message.offset()  # type: ignore[assignment]
+            # Messages of partitions that left during this very call, or from before a seek, are not ours to count.
+            if live is None or offset < live.next_offset:
+                continue
+            live.next_offset = offset + 1
+            size_bytes = len(message) + len(message.key() or b"") + _RECORD_OVERHEAD_BYTES
+            taken.append(Record(live.assignment, offset, message, size_bytes, now_s))
+        if self._jumps:
+            jumps, self._jumps = self._jumps, []
+            return [*jumps, *taken]
+        return taken
+
+    def _read_error(self, message: KafkaMessage, taken: list[Record | Jump]) -> None:
+        error = message.error()
+        if error is None:
+            return
+        if error.fatal():
+            raise FatalError(f"the Kafka client gave up: {error.name()}")
+        key = (message.topic() or "", message.partition() if message.partition() is not None else -1)
+        live = self._live.get(key)  # type: ignore[arg-type]
+        code = error.code()
+        if code == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes begin with an underscore
+            offset = message.offset()
+            if live is not None and offset is not None and offset > live.next_offset:
+                live.next_offset = offset
+                taken.append(Jump(live.assignment, offset))
+        elif code == KafkaError._AUTO_OFFSET_RESET and live is not None:  # noqa: SLF001
+            taken += self._find_again(live)
+        else:
+            _log.warning("kafka_read_failed", topic=key[0], partition=key[1], error=error.name())
+
+    def _find_again(self, live: _Live) -> list[Jump]:
+        """The position is outside the log: go on at its start if retention took records, else hold."""
+        key = (live.assignment.topic, live.assignment.partition)
+        try:
+            low, _ = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=_ASK_TIMEOUT_S)
+            if live.next_offset > low:
+                self._hold_beyond_end(key, live.next_offset)
+                return []
+            self._reassign([TopicPartition(*key, low)])
+        except KafkaException as error:
+            raise FatalError(f"no position could be found for {live.assignment}: {error.args[0].name()}") from error
+        return [self._expired(live, low)]
+
+    def _reassign(self, starts: list[TopicPartition]) -> None:
+        """Go on reading elsewhere. A partition whose position failed is dead to `seek`, but not to this."""
+        if self._is_incremental:
+            self._consumer.incremental_unassign(starts)
+            self._consumer.incremental_assign(starts)
+            return
+        keys = {(start.topic, start.partition) for start in starts}
+        others = [TopicPartition(*key, live.next_offset) for key, live in self._live.items() if key not in keys]
+        idle = [TopicPartition(*key, OFFSET_END) for key in self._unplaced.keys() | self._beyond_end if key not in keys]
+        self._consumer.assign([*starts, *others, *idle])
+
+    def _expired(self, live: _Live, low: int) -> Jump:
+        _log.error("records_expired", partition=str(live.assignment), records=low - live.next_offset)
+        live.next_offset = low
+        return Jump(live.assignment, low, is_expired=True)
+
+    def _hold_beyond_end(self, key: _Key, offset: int) -> None:
+        self._beyond_end.add(key)
+        self._pause(key)
+        _log.error(
+            "position_lost",
+            topic=key[0],
+            partition=key[1],
+            offset=offset,
+            remedy="the log ends below the committed offset; set the group's offset to where reading shall go on",
+        )
+
+    # --- pausing -------------------------------------------------------------------------------------------
+
+    def set_paused(self, assignments: set[Assignment]) -> None:
+        """Pause exactly these. Pausing throws prefetched records away, to be fetched again: it must not flutter."""
+        wanted = {(a.topic, a.partition) for a in assignments} | self._unplaced.keys() | self._beyond_end
+        if wanted == self._paused:
+            return
+        if pausing := [TopicPartition(*key) for key in wanted - self._paused]:
+            self._consumer.pause(pausing)
+        if resuming := [TopicPartition(*key) for key in self._paused - wanted]:
+            self._consumer.resume(resuming)
+        self._paused = wanted
+
+    def _pause(self, key: _Key) -> None:
+        self._consumer.pause([TopicPartition(*key)])
+        self._paused.add(key)
+
+    def _unpause(self, keys: Set[_Key]) -> None:
+        """For newly placed partitions: a pause outlives the loss of a partition and its return."""
+        if keys:
+            self._consumer.resume([TopicPartition(*key) for key in keys])
+            self._paused -= keys
+
+    @property
+    def holds(self) -> dict[HoldCause, int]:
+        """Partitions that cannot be read for now, by cause."""
+        return {HoldCause.POSITION_LOST: len(self._beyond_end)} if self._beyond_end else {}
+
+    @property
+    def paused(self) -> int:
+        """How many partitions are paused."""
+        return len(self._paused)
+
+    # --- committing ----------------------------------------------------------------------------------------
+
+    def commit(self, points: Iterable[CommitPoint], *, is_final: bool = False) -> None:
+        """Ask the broker to commit; its answer comes with a later call of `take`.
+
+        Never waits: a synchronous commit hung for minutes against a silent broker, and librdkafka holds a hand-over
+        and `close` for those under way. Left out are points of assignments that are no longer ours, points that the
+        broker has confirmed already, and, unless `is_final`, partitions whose last commit it has not answered yet.
+        """
+        now_s = self._clock.monotonic_s()
+        moved: list[TopicPartition] = []
+        remapped: list[TopicPartition] = []
+        for point in points:
+            key = (point.assignment.topic, point.assignment.partition)
+            live = self._live.get(key)
+            wanted = (point.offset, point.metadata)
+            if live is None or live.assignment is not point.assignment or wanted == live.acknowledged:
+                continue
+            if live.requested is not None and not is_final and now_s - live.requested_s < _COMMIT_PATIENCE_S:
+                continue
+            if live.acknowledged is not None and point.offset < live.acknowledged[0]:
+                raise FatalError(f"{point.assignment}: a commit of {point.offset} would go back")
+            partition = TopicPartition(*key, point.offset, point.metadata)
+            # Storing the offset that is stored already carries no new metadata, so a map that changed alone goes by
+            # `commit(offsets=…)`. That call does not check ownership; the assignment was checked above.
+            if live.acknowledged is None or point.offset > live.acknowledged[0]:
+                moved.append(partition)
+            else:
+                remapped.append(partition)
+            live.requested = wanted
+            live.requested_s = now_s
+        if moved:
+            self._commit_moved(moved)
+        if remapped:
+            self._ask(remapped)
+
+    def _commit_moved(self, moved: list[TopicPartition]) -> None:
+        try:
+            # Refuses partitions that are not ours any more, which `commit(offsets=…)` would overwrite.
+            self._consumer.store_offsets(offsets=moved)
+        except KafkaException as error:
+            self._not_committed(moved, error.args[0])
+            return
+        try:
+            self._consumer.commit(asynchronous=True)
+        except KafkaException as error:
+            self._not_committed(moved, error.args[0])
+
+    def _ask(self, partitions: list[TopicPartition]) -> None:
+        try:
+            self._consumer.commit(offsets=partitions, asynchronous=True)
+        except KafkaException as error:
+            self._not_committed(partitions, error.args[0])
+
+    def _not_committed(self, partitions: list[TopicPartition], error: KafkaError) -> None:
+        """Not fatal: the next commit says it again, and a rebalance says if it is not ours any more."""
+        self.commit_failures += 1
+        _log.warning("commit_failed", error=error.name(), partitions=len(partitions))
+        for partition in partitions:
+            live = self._live.get((partition.topic, partition.partition))
+            if live is not None:
+                live.requested = None
+
+    def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        with self._failures_kept():
+            if error is not None and error.code() == KafkaError._NO_OFFSET:  # noqa: SLF001
+                # What was stored is committed already as far as the client knows; ask outright.
+                self._ask([TopicPartition(*key, *live.requested) for key, live in self._live.items() if live.requested])
+                return
+            failed: dict[KafkaError, list[TopicPartition]] = {}
+            for partition in partitions:
+                live = self._live.get((partition.topic, partition.partition))
+                if live is None or partition.offset < 0:  # the list names partitions with nothing to commit as well
+                    continue
+                if (failure := error or partition.error) is not None:
+                    failed.setdefault(failure, []).append(partition)
+                elif live.requested is not None and live.requested[0] == partition.offset:
+                    live.acknowledged, live.requested = live.requested, None
+            for failure, those in failed.items():
+                self._not_committed(those, failure)
+
+    def is_committed(self, point: CommitPoint) -> bool:
+        """Has the broker confirmed this very point? True as well if the assignment is not ours any more."""
+        live = self._live.get((point.assignment.topic, point.assignment.partition))
+        return (
+            live is None
+            or live.assignment is not point.assignment
+            or live.acknowledged == (point.offset, point.metadata)
+        )
+
+    # --- assignments ---------------------------------------------------------------------------------------
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        with self._failures_kept():
+            self._forget(partitions, self._heard.lost)
+            placed, assignments = self._place(partitions)
+            unplaced = [p for p in partitions if (p.topic, p.partition) not in placed]
+            starts = [*placed.values(), *(TopicPartition(p.topic, p.partition, OFFSET_END) for p in unplaced)]
+            if not self._is_incremental:
+                consumer.assign(starts)
+            elif starts:
+                consumer.incremental_assign(starts)
+            self._unpause(placed.keys())
+            for partition in unplaced:
+                key = (partition.topic, partition.partition)
+                self._pause(key)
+                if key not in self._beyond_end:
+                    self._unplaced[key] = self._clock.monotonic_s() + _ASK_AGAIN_S
+            self._heard.assigned(assignments)
+
+    def _place(self, partitions: list[TopicPartition]) -> tuple[dict[_Key, TopicPartition], list[Assignment]]:
+        """Find out where to start. Partitions whose start the broker does not tell now are left out."""
+        placed: dict[_Key, TopicPartition] = {}
+        assignments: list[Assignment] = []
+        try:
+            committed = self._consumer.committed(
+                [TopicPartition(p.topic, p.partition) for p in partitions], timeout=_ASK_TIMEOUT_S
+            )
+            for partition in committed:
+                if partition.error is not None:
+                    continue
+                key = (partition.topic, partition.partition)
+                low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=_ASK_TIMEOUT_S)
+                has_commit = partition.offset >= 0
+                start = partition.offset if has_commit else self._first_offset(key, low, high)
+                if start > high:
+                    self._hold_beyond_end(key, start)
+                    continue
+                metadata = (partition.metadata or "") if has_commit else None
+                assignment = Assignment(key[0], key[1], start, metadata)
+                live = _Live(assignment, start, (start, metadata) if metadata is not None else None)
+                if start < low:
+                    self._jumps.append(self._expired(live, low))
+                self._live[key] = live
+                self._unplaced.pop(key, None)
+                placed[key] = TopicPartition(*key, live.next_offset)
+                assignments.append(assignment)
+        except KafkaException as error:
+            _log.warning("positions_unknown", error=error.args[0].name(), placed=len(placed), of=len(partitions))
+        return placed, assignments
+
+    def _first_offset(self, key: _Key, low: int, high: int) -> int:
+        if self._start_at == "earliest":
+            return low
+        if self._start_at == "latest":
+            return high
+        since_ms = int(self._start_at.timestamp() * 1_000)
+        (found,) = self._consumer.offsets_for_times([TopicPartition(*key, since_ms)], timeout=_ASK_TIMEOUT_S)
+        return found.offset if found.offset >= 0 else high
+
+    def _ask_again(self) -> None:
+        """Place partitions whose start the broker did not tell when they were assigned."""
+        if not self._unplaced:
+            return
+        now_s = self._clock.monotonic_s()
+        due = [TopicPartition(*key) for key, at_s in self._unplaced.items() if at_s <= now_s]
+        if not due:
+            return
+        placed, assignments = self._place(due)
+        for partition in due:
+            key = (partition.topic, partition.partition)
+            if key in self._beyond_end:
+                self._unplaced.pop(key, None)
+            elif key in self._unplaced:
+                self._unplaced[key] = now_s + _ASK_AGAIN_S
+        if placed:
+            self._reassign(list(placed.values()))
+            self._unpause(placed.keys())
+        if assignments:
+            self._heard.assigned(assignments)
+
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        with self._failures_kept():
+            self._forget(partitions, self._heard.revoked)
+
+    def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        with self._failures_kept():
+            self._forget(partitions, self._heard.lost)
+
+    def _forget(self, partitions: list[TopicPartition], tell: Callable[[list[Assignment]], None]) -> None:
+        """Take leave of partitions, of which some may never have been ours."""
+        keys = [(p.topic, p.partition) for p in partitions]
+        leaving = [self._live[key].assignment for key in keys if key in self._live]
+        if leaving:
+            tell(leaving)
+        for key in keys:
+            self._live.pop(key, None)
+            self._unplaced.pop(key, None)
+            self._beyond_end.discard(key)
+            self._paused.discard(key)
+        self._jumps = [jump for jump in self._jumps if jump.assignment not in leaving]
+
+    @property
+    def _heard(self) -> Listener:
+        if self._listener is None:
+            raise FatalError("an assignment came before the subscription")
+        return self._listener
+
+    # --- callbacks -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _failures_kept(self) -> Iterator[None]:
+        """Keep an exception for `take` to raise: leaving a callback inside `consume` it would destroy messages."""
+        try:
+            yield
+        except BaseException as failure:  # noqa: BLE001 - raised again by `_raise_failure`
+            self._failure = self._failure or failure
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise FatalError("a rebalance or commit callback failed") from self._failure
+
+    def _on_error(self, error: KafkaError) -> None:
+        with self._failures_kept():
+            _log.warning("kafka_client_error", error=error.name(), is_fatal=error.fatal())
+
+    def close(self) -> None:
+        """Leave the group. Commits under way are finished first; assignments still ours are revoked."""
+        self._consumer.close()
+        self._raise_failure()
