@@ -1,0 +1,189 @@
+"""Builds the real things and runs them: the control thread, the asyncio loop beside it, signals, drain and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import random
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import orjson
+import structlog
+
+from consumer import kafka_settings
+from consumer.config import Config
+from consumer.errors import ConfigError, FatalError
+from consumer.health import HealthServer
+from consumer.logs import kafka_logger
+from consumer.pinterest.auth import ConfiguredTokens
+from consumer.pinterest.client import ConversionsClient
+from consumer.pipeline import Mail, OutboxFailed, Pipeline, Stages
+from consumer.records import Batch, SchemaRef
+from consumer.registry import Registry
+from consumer.stages.batcher import Batcher, Repeats
+from consumer.stages.deadletter import DeadLetters
+from consumer.stages.decoder import Decoder
+from consumer.stages.lookups import Lookups
+from consumer.stages.mapper import Mapper
+from consumer.stages.sink import BatchResult, Sink
+from consumer.stages.source import Source
+from consumer.telemetry import Telemetry
+from consumer.timing import Clock, SystemClock
+
+_log = structlog.get_logger(__name__)
+
+# A thread that computes lets others run at this interval; the default of 5 ms delays every request by as much.
+_SWITCH_INTERVAL_S = 0.001
+
+
+class AsyncOutbox:
+    """Makes requests and look-ups on the asyncio loop, for a caller on another thread."""
+
+    def __init__(self, client: ConversionsClient, registry: Registry | None, inbox: queue.SimpleQueue[Mail]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._client = client
+        self._registry = registry
+        self._inbox = inbox
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def send(self, batch: Batch) -> None:
+        self._loop.call_soon_threadsafe(self._start_sending, batch)
+
+    def fetch(self, ref: SchemaRef) -> None:
+        self._loop.call_soon_threadsafe(self._start_fetching, ref)
+
+    def _start_sending(self, batch: Batch) -> None:
+        self._keep(self._loop.create_task(self._send(batch)))
+
+    def _start_fetching(self, ref: SchemaRef) -> None:
+        self._keep(self._loop.create_task(self._fetch(ref)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._inbox.put(OutboxFailed(failure))
+
+    async def _send(self, batch: Batch) -> None:
+        answer = await self._client.send(batch.ad_account_id, [event.body for event in batch.events])
+        self._inbox.put(BatchResult(batch, answer))
+
+    async def _fetch(self, ref: SchemaRef) -> None:
+        if self._registry is None:
+            raise ConfigError(["schema_registry.url: a record names a schema, and there is no registry to ask"])
+        self._inbox.put(await self._registry.fetch(ref))
+
+    async def aclose(self) -> None:
+        """Close all connections; what was still under way ends, and nobody waits for it any more."""
+        await self._client.aclose()
+        if self._registry is not None:
+            await self._registry.aclose()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def run(config: Config) -> int:
+    """Run the consumer until SIGTERM or SIGINT.
+
+    Returns:
+        The exit code: 0 after a clean stop, 1 if it had to give up; nothing was committed by a guess then.
+    """
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    return asyncio.run(_run(config))
+
+
+async def _run(config: Config) -> int:
+    clock = SystemClock()
+    inbox: queue.SimpleQueue[Mail] = queue.SimpleQueue()
+    client = ConversionsClient(
+        config.pinterest,
+        ConfiguredTokens(config.pinterest),
+        timeout_s=config.delivery.request_timeout_s,
+        max_in_flight=config.delivery.max_in_flight,
+    )
+    registry = Registry(config.schema_registry) if config.schema_registry.url is not None else None
+    outbox = AsyncOutbox(client, registry, inbox)
+    pipeline = build(config, outbox, inbox, clock)
+    telemetry = Telemetry(lambda: pipeline.snapshot, is_test=config.pinterest.test)
+    health = HealthServer(config, snapshot=lambda: pipeline.snapshot, metrics=telemetry.render, clock=clock)
+    port = await health.start()
+    _stop_on_signals(pipeline)
+    _log.info("started", group=config.group_id, topics=sorted(config.topics), health_port=port)
+    if config.pinterest.test:
+        _log.warning("test_mode", meaning="Pinterest checks the events and records none")
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="control") as control:
+            await asyncio.get_running_loop().run_in_executor(control, pipeline.run)
+    except FatalError:
+        _log.critical("gave_up", meaning="nothing was committed on a guess; the next start reads on", exc_info=True)
+        raise
+    finally:
+        await outbox.aclose()
+        await health.aclose()
+        telemetry.shutdown()
+        ledger = pipeline.ledger.as_dict()
+        sys.stdout.write(orjson.dumps(ledger, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n")
+    _log.info("stopped", balanced=ledger["balanced"])
+    return 0 if ledger["balanced"] else 1
+
+
+def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], clock: Clock) -> Pipeline:
+    """The pipeline with its real stages.
+
+    Raises:
+        ConfigError: A setting that only the stage itself could check is wrong.
+    """
+
+    def is_live(assignment: Any) -> bool:
+        return pipeline.is_live(assignment)
+
+    kafka = config.kafka
+    stages = Stages(
+        source=Source(
+            kafka_settings.consumer_properties(config) | {"logger": kafka_logger()},
+            topics=config.topics,
+            start_at=kafka.start_at,
+            is_incremental=kafka.group_protocol == "consumer" or kafka.assignment_strategy == "cooperative-sticky",
+            clock=clock,
+        ),
+        decoder=Decoder(config.topics),
+        lookups=Lookups(unknown_grace_s=config.schema_registry.unknown_grace_s),
+        mapper=Mapper(config),
+        repeats=Repeats(),
+        batcher=Batcher(
+            max_events=config.batch.max_events, max_bytes=config.batch.max_bytes, linger_s=config.batch.linger_s
+        ),
+        sink=Sink(config.delivery, max_age_s=config.events.max_age_s, chance=random.Random(), is_live=is_live),
+        dead_letters=DeadLetters(
+            kafka_settings.producer_properties(kafka) | {"logger": kafka_logger()},
+            topic=config.dead_letter_topic,
+            group=config.group_id,
+            clock=clock,
+            alarm=lambda error: _log.error("dead_letter_topic_refuses", topic=config.dead_letter_topic, error=error),
+        ),
+    )
+    pipeline = Pipeline(config, stages, outbox, inbox, clock)
+    return pipeline
+
+
+def _stop_on_signals(pipeline: Pipeline) -> None:
+    """The first signal drains and stops; the second leaves at once, with offsets uncommitted."""
+    loop = asyncio.get_running_loop()
+    received: list[signal.Signals] = []
+
+    def on_signal(number: signal.Signals) -> None:
+        received.append(number)
+        if len(received) > 1:
+            sys.stderr.flush()
+            os._exit(1)
+        _log.info("stopping", signal=number.name)
+        pipeline.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)

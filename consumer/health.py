@@ -1,0 +1,105 @@
+"""What probes and scrapers ask: `/livez`, `/readyz`, `/startupz`, `/metrics`, `/ledger`.
+
+Answered from snapshots on the asyncio loop. None of the probes depends on Kafka's or Pinterest's health: restarting
+a pod mends neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+
+import orjson
+
+from consumer.config import Config
+from consumer.tallies import Snapshot
+from consumer.timing import Clock
+
+_MAX_HEAD_BYTES = 16_384
+_PATIENCE_S = 5.0
+_STALL_MARGIN_S = 60.0
+
+Reply = tuple[HTTPStatus, str, bytes]
+
+
+class HealthServer:
+    """A small HTTP server.
+
+    Args:
+        config: Where to listen, and the drain budget, during which the control thread may be silent.
+        snapshot: Gives the latest picture.
+        metrics: Gives the metrics in Prometheus' text format.
+        clock: That of the snapshots.
+    """
+
+    def __init__(
+        self, config: Config, *, snapshot: Callable[[], Snapshot], metrics: Callable[[], bytes], clock: Clock
+    ) -> None:
+        self._host = config.health.host
+        self._port = config.health.port
+        self._stalled_after_s = config.shutdown.drain_s + _STALL_MARGIN_S
+        self._snapshot = snapshot
+        self._metrics = metrics
+        self._clock = clock
+        self._started_s = clock.monotonic_s()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> int:
+        """Listen. Returns the port."""
+        self._server = await asyncio.start_server(self._serve, self._host, self._port, limit=_MAX_HEAD_BYTES)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _PATIENCE_S)
+            request_line = head.split(b"\r\n", 1)[0]
+            status, content_type, body = self.answer(request_line)
+            writer.write(
+                f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {content_type}\r\n"
+                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+            )
+            if not request_line.startswith(b"HEAD "):
+                writer.write(body)
+            await asyncio.wait_for(writer.drain(), _PATIENCE_S)
+        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+            pass  # a prober that hung up, or was no HTTP client: there is nobody to answer
+        finally:
+            writer.close()
+
+    def answer(self, request_line: bytes) -> Reply:
+        """The reply to a request, by its first line."""
+        method, _, rest = request_line.partition(b" ")
+        path = rest.split(b" ", 1)[0].split(b"?", 1)[0].decode("ascii", "replace")
+        if method not in (b"GET", b"HEAD"):
+            return _text(HTTPStatus.METHOD_NOT_ALLOWED, "only GET")
+        snapshot = self._snapshot()
+        match path:
+            case "/livez":
+                silent_s = self._clock.monotonic_s() - (snapshot.at_s or self._started_s)
+                if silent_s > self._stalled_after_s:
+                    return _text(
+                        HTTPStatus.SERVICE_UNAVAILABLE, f"the control thread has been silent for {silent_s:.0f} s"
+                    )
+                return _text(HTTPStatus.OK, "alive")
+            case "/readyz" | "/startupz":
+                if not snapshot.is_member:
+                    return _text(HTTPStatus.SERVICE_UNAVAILABLE, "not in the consumer group yet")
+                holds = [f"{count} {cause}" for cause, count in {**snapshot.held_accounts, **snapshot.holds}.items()]
+                return _text(HTTPStatus.OK, "ready" + (f"; held: {', '.join(holds)}" if holds else ""))
+            case "/metrics":
+                return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", self._metrics()
+            case "/ledger":
+                return HTTPStatus.OK, "application/json", orjson.dumps(snapshot.ledger, option=orjson.OPT_INDENT_2)
+            case _:
+                return _text(HTTPStatus.NOT_FOUND, "try /livez, /readyz, /startupz, /metrics or /ledger")
+
+
+def _text(status: HTTPStatus, text: str) -> Reply:
+    return status, "text/plain; charset=utf-8", f"{text}\n".encode()

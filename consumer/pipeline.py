@@ -1,0 +1,569 @@
+"""The control loop: moves every record through the stages, and owns all state. Read this first.
+
+    reads → decodes → maps → batches → delivers → commits / dead-letters
+
+One thread runs it. What needs waiting for (requests, schema look-ups) is handed to an `Outbox` and comes back as a
+frozen value through the inbox; nothing else crosses threads. A record is in exactly one place at any time: waiting
+for its schema, in a growing batch, with the sink, a copy held back, or with the dead letters. Wherever it is, its
+offset is unsettled, and the offset committed never passes an unsettled one.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+import structlog
+
+from consumer.config import Config
+from consumer.errors import FatalError
+from consumer.ledger import Entry, Ledger
+from consumer.records import (
+    Abandoned,
+    Accepted,
+    Assignment,
+    Batch,
+    DeadLetterReason,
+    Decoded,
+    Event,
+    Expired,
+    HoldCause,
+    Invalid,
+    Letter,
+    Mapped,
+    Record,
+    Rejected,
+    SchemaNeeded,
+    SchemaRef,
+    Skipped,
+    SkipReason,
+    Undecodable,
+    Verdict,
+)
+from consumer.registry_answers import RegistryUnreachable, SchemaFound, SchemaRefused, SchemaUnknown
+from consumer.stages.batcher import Batcher, Repeats
+from consumer.stages.deadletter import DeadLetters
+from consumer.stages.decoder import Decoder
+from consumer.stages.lookups import Lookups
+from consumer.stages.mapper import Mapper, serialise
+from consumer.stages.offsets import MAX_METADATA_CHARS, SettledMap, Tracker
+from consumer.stages.sink import BatchResult, Sink
+from consumer.stages.source import CommitPoint, Jump, Source
+from consumer.tallies import InHand, Snapshot, Tallies
+from consumer.timing import Clock
+
+_log = structlog.get_logger(__name__)
+
+_TAKE = 500
+_TAKE_WAIT_S = 0.05
+_SIP_S = 0.1
+_PAUSE_AFTER_S = 2.0
+_COMMIT_EVERY_S = 0.2
+_COMMITS_WAIT_S = 5.0
+_MAP_FULL = 0.75
+_MAP_ROOMY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxFailed:
+    """A request or look-up ended in a defect of ours: what became of it is unknown."""
+
+    failure: BaseException
+
+
+Mail = BatchResult | SchemaFound | SchemaUnknown | SchemaRefused | RegistryUnreachable | OutboxFailed
+
+
+class Outbox(Protocol):
+    """What waits on our behalf; both calls return at once."""
+
+    def send(self, batch: Batch) -> None:
+        """Make one request; its `BatchResult` comes by the inbox."""
+
+    def fetch(self, ref: SchemaRef) -> None:
+        """Look a schema up; its answer comes by the inbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The stages, in the order of the way."""
+
+    source: Source
+    decoder: Decoder
+    lookups: Lookups
+    mapper: Mapper
+    repeats: Repeats
+    batcher: Batcher
+    sink: Sink
+    dead_letters: DeadLetters
+
+
+class Pipeline:
+    """Joins the stages.
+
+    Args:
+        config: Limits and the drain budget.
+        stages: Built by `app.py`; the sink's `is_live` must be this pipeline's.
+        outbox: Makes requests and look-ups.
+        inbox: Where their answers come.
+        clock: Read once a turn.
+    """
+
+    def __init__(
+        self, config: Config, stages: Stages, outbox: Outbox, inbox: queue.SimpleQueue[Mail], clock: Clock
+    ) -> None:
+        self._config = config
+        self._source = stages.source
+        self._decoder = stages.decoder
+        self._lookups = stages.lookups
+        self._mapper = stages.mapper
+        self._repeats = stages.repeats
+        self._batcher = stages.batcher
+        self._sink = stages.sink
+        self._dead_letters = stages.dead_letters
+        self._outbox = outbox
+        self._inbox = inbox
+        self._clock = clock
+        self._trackers: dict[Assignment, Tracker] = {}
+        self._leaving: set[Assignment] = set()
+        self._points: dict[Assignment, tuple[tuple[int, int], CommitPoint]] = {}
+        self._map_full: set[Assignment] = set()
+        self._in_hand = InHand(config.limits.max_events, config.limits.max_bytes)
+        self._full_since_s: float | None = None
+        self._sipped_s = 0.0
+        self._commit_at_s = 0.0
+        self._stop = threading.Event()
+        self._is_member = False
+        self._is_broken = False
+        self.ledger = Ledger()
+        self.tallies = Tallies()
+        self.snapshot = Snapshot()
+        """The latest picture for other threads; replaced, never changed."""
+
+    # --- the loop ------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Work until `stop` is called, then drain, commit, and leave the group.
+
+        Raises:
+            FatalError: Going on could lose something; nothing further was committed.
+        """
+        try:
+            self._source.subscribe(self)
+            while not self._stop.is_set():
+                self.turn()
+            self._finish()
+        except BaseException:
+            self._is_broken = True  # the group is still left, but without a word about offsets
+            raise
+        finally:
+            self._dead_letters.close()
+            self._source.close()
+
+    def stop(self) -> None:
+        """End the run soon. May be called from any thread."""
+        self._stop.set()
+
+    def turn(self) -> None:
+        """Once around."""
+        self._receive(wait_s=0.0)
+        self._deliver()
+        self._commit_if_due()
+        self._regulate()
+        if self._in_hand.is_full:
+            self._receive(wait_s=_SIP_S)
+            self._sip()
+        else:
+            for item in self._source.take(min(_TAKE, self._in_hand.room), _TAKE_WAIT_S):
+                self._read(item)
+
+    def _sip(self) -> None:
+        """Serve the group although nothing more may be taken; this takes one record at most."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._sipped_s >= _SIP_S:
+            self._sipped_s = now_s
+            for item in self._source.take(1, 0.0):
+                self._read(item)
+
+    def _regulate(self) -> None:
+        """Pause what must not be read now: all when full for long, else what waits for the registry or its map."""
+        now_s = self._clock.monotonic_s()
+        if self._in_hand.is_full:
+            self._full_since_s = self._full_since_s or now_s
+        elif self._in_hand.is_half_empty:
+            self._full_since_s = None
+        is_long_full = self._full_since_s is not None and now_s - self._full_since_s >= _PAUSE_AFTER_S
+        self._source.set_paused(set(self._trackers) if is_long_full else self._lookups.held() | self._map_full)
+
+    # --- reads, decodes, maps, batches ---------------------------------------------------------------------
+
+    def _read(self, item: Record | Jump) -> None:
+        tracker = self._trackers[item.assignment]
+        entry = self.ledger.of(item.assignment)
+        jumped = tracker.skip_to(item.offset)
+        if isinstance(item, Jump):
+            if item.is_expired:
+                entry.expired += jumped
+            else:
+                entry.gaps += jumped
+            return
+        entry.gaps += jumped
+        tracker.take(item.offset)
+        entry.consumed += 1
+        self.tallies.consumed[item.assignment.topic] += 1
+        self._in_hand.add(item.size_bytes)
+        if tracker.was_settled_before(item.offset, item.message.leader_epoch()):
+            self._skip(item, SkipReason.ALREADY_SETTLED)
+        elif item.message.value() is None:
+            self._skip(item, SkipReason.TOMBSTONE)
+        else:
+            self._decode(item)
+
+    def _decode(self, record: Record) -> None:
+        match self._decoder.decode(record):
+            case Decoded() as decoded:
+                self._map(record, decoded)
+            case SchemaNeeded(ref):
+                if not self._lookups.add(ref, record, self._clock.monotonic_s()):
+                    self._dead_letter(record, DeadLetterReason.SCHEMA_UNKNOWN, "decode", _unknown(ref))
+            case Undecodable(detail, reason):
+                self._dead_letter(record, reason, "decode", detail)
+
+    def _map(self, record: Record, decoded: Decoded) -> None:
+        headers = record.message.headers() or []
+        match self._mapper.map(record.assignment.topic, decoded, headers, self._clock.wall_s()):
+            case Mapped() as mapped:
+                event = serialise(record, mapped)
+                self._in_hand.grow(record, len(event.body))
+                if not self._batcher.fits(event):
+                    detail = f"the event takes {len(event.body)} bytes, more than a request may"
+                    self._dead_letter(record, DeadLetterReason.OVERSIZED, "map", detail, event)
+                elif self._repeats.admit(event):
+                    self._batch(event)
+            case Skipped(reason):
+                self._skip(record, reason)
+            case Invalid(problems, reason):
+                self._dead_letter(record, reason, "map", "; ".join(problems))
+
+    def _batch(self, event: Event) -> None:
+        for batch in self._batcher.add(event, self._clock.monotonic_s()):
+            self._sink.submit(batch)
+
+    # --- delivers ------------------------------------------------------------------------------------------
+
+    def _deliver(self) -> None:
+        now_s = self._clock.monotonic_s()
+        for ref in self._lookups.to_ask(now_s):
+            self._outbox.fetch(ref)
+        for batch in self._batcher.due(now_s, self._sink.wants):
+            self._sink.submit(batch)
+        started, verdicts = self._sink.start(now_s, self._clock.wall_s())
+        for verdict in verdicts:
+            self._conclude(verdict)
+        for batch in started:
+            self._outbox.send(batch)
+
+    def _receive(self, wait_s: float) -> None:
+        """Take in what came back, from requests, from look-ups and from the dead-letter topic."""
+        try:
+            mail = self._inbox.get(timeout=wait_s) if wait_s else self._inbox.get_nowait()
+            while True:
+                self._open(mail)
+                mail = self._inbox.get_nowait()
+        except queue.Empty:
+            pass
+        for letter in self._dead_letters.poll():
+            if (entry := self._settle(letter.record)) is not None:
+                entry.dead_lettered[letter.reason] += 1
+                self.tallies.dead_lettered[letter.record.assignment.topic, letter.reason] += 1
+
+    def _open(self, mail: Mail) -> None:
+        now_s = self._clock.monotonic_s()
+        match mail:
+            case BatchResult(_, answer):
+                self.tallies.answers[type(answer).__name__.lower()] += 1
+                for verdict in self._sink.receive(mail, now_s, self._clock.wall_s()):
+                    self._conclude(verdict)
+            case SchemaFound(ref, schema, references):
+                self._decoder.learn(ref, schema, references)
+                for record in self._lookups.answered(ref):
+                    self._decode(record)
+            case SchemaUnknown(ref):
+                for record in self._lookups.unknown(ref, now_s):
+                    self._dead_letter(record, DeadLetterReason.SCHEMA_UNKNOWN, "decode", _unknown(ref))
+            case SchemaRefused(ref, detail):
+                self._decoder.refuse(ref, detail)
+                for record in self._lookups.answered(ref):
+                    self._decode(record)
+            case RegistryUnreachable(ref, detail):
+                self._lookups.unreachable(ref, now_s)
+                _log.warning("registry_unreachable", schema_id=ref.id, detail=detail)
+            case OutboxFailed(failure):
+                raise FatalError("a request ended in a defect of ours") from failure
+            case _:
+                assert_never(mail)
+
+    def _conclude(self, verdict: Verdict) -> None:
+        """One event is done with: settle its record, send it to the dead letters, or let go of it."""
+        event, record = verdict.event, verdict.event.record
+        match verdict.outcome:
+            case Accepted():
+                self._accepted(event)
+                return
+            case Rejected(detail, reason, http_status, api_code):
+                self._dead_letter(
+                    record,
+                    reason,
+                    "deliver",
+                    detail,
+                    event,
+                    http_status,
+                    api_code,
+                    verdict.attempts,
+                    verdict.first_failed_s,
+                )
+            case Expired():
+                self._skip(record, SkipReason.TOO_OLD, event.event_name)
+            case Abandoned():
+                self._abandon(record)
+            case _:
+                assert_never(verdict.outcome)
+        if (successor := self._repeats.next_in_line(event)) is not None:
+            self._batch(successor)
+
+    # --- settles -------------------------------------------------------------------------------------------
+
+    def _settle(self, record: Record) -> Entry | None:
+        """Note a record as settled, unless its assignment has ended. Returns where to book the outcome."""
+        self._in_hand.remove(record.size_bytes)
+        tracker = self._trackers.get(record.assignment)
+        if tracker is None:
+            self.ledger.late += 1
+            return None
+        tracker.settle(record.offset, record.message.leader_epoch())
+        return self.ledger.of(record.assignment)
+
+    def _accepted(self, event: Event) -> None:
+        copies = self._repeats.superfluous(event)
+        if self._config.pinterest.test:
+            self._skip(event.record, SkipReason.ACCOUNT_IN_TEST, event.event_name)
+        elif (entry := self._settle(event.record)) is not None:
+            entry.accepted += 1
+            self.tallies.accept(event, self._clock.wall_s())
+        for copy in copies:
+            self._skip(copy.record, SkipReason.DUPLICATE, copy.event_name)
+
+    def _skip(self, record: Record, reason: SkipReason, event_name: str = "") -> None:
+        if (entry := self._settle(record)) is not None:
+            entry.skipped[reason] += 1
+            self.tallies.skipped[record.assignment.topic, event_name, reason] += 1
+
+    def _dead_letter(
+        self,
+        record: Record,
+        reason: DeadLetterReason,
+        stage: str,
+        detail: str,
+        event: Event | None = None,
+        http_status: int | None = None,
+        api_code: int | None = None,
+        attempts: int = 0,
+        first_failed_s: float | None = None,
+    ) -> None:
+        if record.assignment not in self._trackers:
+            self._settle(record)  # a late verdict: the next owner of the partition judges again
+            return
+        self._dead_letters.send(
+            Letter(
+                record,
+                reason,
+                stage,
+                detail,
+                ad_account_id=event.ad_account_id if event is not None else None,
+                event_id=event.event_id if event is not None else None,
+                http_status=http_status,
+                api_code=api_code,
+                attempts=attempts,
+                first_failed_s=first_failed_s,
+                failed_s=self._clock.wall_s(),
+            )
+        )
+
+    def _abandon(self, record: Record) -> None:
+        self._in_hand.remove(record.size_bytes)
+        if record.assignment in self._trackers:
+            self.ledger.of(record.assignment).abandoned += 1
+            self.tallies.abandoned[record.assignment.topic] += 1
+
+    # --- commits -------------------------------------------------------------------------------------------
+
+    def _commit_if_due(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._commit_at_s:
+            self._commit_at_s = now_s + _COMMIT_EVERY_S
+            self._commit(self._trackers)
+            self._publish()
+
+    def _commit(self, assignments: Iterable[Assignment], *, is_final: bool = False) -> None:
+        self._source.commit([self._commit_point(assignment) for assignment in assignments], is_final=is_final)
+
+    def _commit_point(self, assignment: Assignment) -> CommitPoint:
+        """Up to where everything is settled, with the map of what is settled above as far as it fits."""
+        tracker = self._trackers[assignment]
+        known = self._points.get(assignment)
+        if known is not None and known[0] == tracker.state:
+            return known[1]
+        metadata = tracker.settled_map().encode()
+        if len(metadata) > _MAP_FULL * MAX_METADATA_CHARS:
+            self._map_full.add(assignment)
+        elif len(metadata) < _MAP_ROOMY * MAX_METADATA_CHARS:
+            self._map_full.discard(assignment)
+        point = CommitPoint(assignment, tracker.committable, metadata)
+        self._points[assignment] = (tracker.state, point)
+        return point
+
+    # --- assignments come and go ---------------------------------------------------------------------------
+
+    def is_live(self, assignment: Assignment) -> bool:
+        """Is this assignment ours, and not about to leave?"""
+        return assignment in self._trackers and assignment not in self._leaving
+
+    def assigned(self, assignments: list[Assignment]) -> None:
+        """Start to track. The list may be empty: a member of the group that has nothing to read."""
+        self._is_member = True
+        for assignment in assignments:
+            carried = SettledMap.decode(assignment.metadata, assignment.start_offset)
+            self._trackers[assignment] = Tracker(assignment.start_offset, carried)
+            self.ledger.open(assignment)
+        self._publish()
+        _log.info("partitions_assigned", partitions=[str(a) for a in assignments], owned=len(self._trackers))
+
+    def revoked(self, assignments: list[Assignment]) -> None:
+        """Hand over: start nothing more for these, let what is under way finish, commit."""
+        if self._is_broken:
+            return
+        self._hand_over({assignment for assignment in assignments if assignment in self._trackers})
+        _log.info("partitions_revoked", partitions=[str(a) for a in assignments], owned=len(self._trackers))
+
+    def lost(self, assignments: list[Assignment]) -> None:
+        """Let go at once: another member owns these already, so nothing may be committed."""
+        lost = {assignment for assignment in assignments if assignment in self._trackers}
+        self._leaving |= lost
+        self._let_go(lost)
+        self._end(lost)
+        _log.warning("partitions_lost", partitions=[str(a) for a in assignments], owned=len(self._trackers))
+
+    def _hand_over(self, leaving: set[Assignment]) -> None:
+        """Within a rebalance: the group waits for us, and sees our last commit before another owner reads."""
+        self._leaving |= leaving
+        self._let_go(leaving)
+        deadline_s = self._clock.monotonic_s() + self._config.shutdown.drain_s
+        while self._is_under_way(leaving) and self._clock.monotonic_s() < deadline_s:
+            self._receive(wait_s=_TAKE_WAIT_S)
+            self._let_go(leaving)
+            if not self._stop.is_set():
+                self._deliver()
+        self._commit(leaving, is_final=True)
+        self._end(leaving)
+
+    def _finish(self) -> None:
+        """Before leaving the group: read nothing more, let what is under way finish, commit until it is confirmed.
+
+        A commit may be refused because the group is just being rebalanced, so the group is served meanwhile; what
+        is read by that is dropped, to be read by the next owner.
+        """
+        deadline_s = self._clock.monotonic_s() + self._config.shutdown.drain_s
+        while True:
+            staying = set(self._trackers)
+            self._leaving |= staying
+            self._let_go(staying)
+            now_s = self._clock.monotonic_s()
+            is_drained = not self._is_under_way(staying) or now_s >= deadline_s
+            self._commit(staying)
+            if is_drained and (self._is_committed(staying) or now_s >= deadline_s + _COMMITS_WAIT_S):
+                break
+            self._receive(wait_s=_TAKE_WAIT_S)
+            self._source.take(1, 0.0)
+        self._end(staying)
+
+    def _is_under_way(self, assignments: set[Assignment]) -> bool:
+        return bool(self._sink.under_way(assignments) or self._dead_letters.under_way(assignments))
+
+    def _is_committed(self, assignments: set[Assignment]) -> bool:
+        return all(self._source.is_committed(self._commit_point(assignment)) for assignment in assignments)
+
+    def _let_go(self, leaving: set[Assignment]) -> None:
+        """Abandon what is not under way: nobody has seen it outside, so the next owner repeats nothing."""
+        for record in self._lookups.abandon(leaving):
+            self._abandon(record)
+        for letter in self._dead_letters.abandon(leaving):
+            self._abandon(letter.record)
+        # Copies before originals, or a copy would take the place of its original.
+        for event in self._repeats.abandon(leaving):
+            self._abandon(event.record)
+        for event in self._batcher.abandon(leaving):
+            self._conclude(Verdict(event, Abandoned(), attempts=0))
+        for verdict in self._sink.abandon(leaving):
+            self._conclude(verdict)
+
+    def _end(self, leaving: set[Assignment]) -> None:
+        """Close the books. Verdicts on what is still under way will find nobody."""
+        if self._is_under_way(leaving):
+            _log.warning("drain_incomplete", events=len(self._sink.under_way(leaving)))
+        for record in (
+            *(event.record for event in self._sink.under_way(leaving)),
+            *(letter.record for letter in self._dead_letters.under_way(leaving)),
+        ):
+            self.ledger.of(record.assignment).abandoned += 1
+            self.tallies.abandoned[record.assignment.topic] += 1
+        self._post()
+        for assignment in leaving:
+            del self._trackers[assignment]
+            self._points.pop(assignment, None)
+            self._map_full.discard(assignment)
+            self.ledger.of(assignment).in_hand = 0
+            self.ledger.close(assignment)
+        self._leaving -= leaving
+        self._publish()
+
+    # --- seen from outside ---------------------------------------------------------------------------------
+
+    def _post(self) -> None:
+        """Bring the ledger's figures up to what the trackers count."""
+        for assignment, tracker in self._trackers.items():
+            entry = self.ledger.of(assignment)
+            entry.in_hand = tracker.unsettled
+            entry.span = tracker.next_offset - tracker.start_offset
+
+    def _publish(self) -> None:
+        """Show other threads how things stand."""
+        self._post()
+        self.snapshot = Snapshot(
+            at_s=self._clock.monotonic_s(),
+            is_member=self._is_member,
+            partitions=len(self._trackers),
+            paused=self._source.paused,
+            in_hand_events=self._in_hand.events,
+            in_hand_bytes=self._in_hand.size_bytes,
+            in_flight=self._sink.in_flight,
+            letters_waiting=self._dead_letters.waiting,
+            commit_failures=self._source.commit_failures,
+            held_accounts=dict(Counter(hold.cause for _, hold in self._sink.holds())),
+            holds=self._holds(),
+            tallies=self.tallies.copy(),
+            ledger=self.ledger.as_dict(),
+        )
+
+    def _holds(self) -> dict[HoldCause, int]:
+        holds = self._lookups.holds | self._source.holds
+        if self._dead_letters.hold is not None:
+            holds[self._dead_letters.hold] = self._dead_letters.waiting
+        return holds
+
+
+def _unknown(ref: SchemaRef) -> str:
+    return f"the registry knows no schema {ref.id}"

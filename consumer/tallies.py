@@ -1,0 +1,121 @@
+"""What is counted while records move, and the picture of it that other threads may look at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from consumer.records import DeadLetterReason, Event, HoldCause, Record, SkipReason
+
+
+class InHand:
+    """How much is in hand, against the limits: records read and not settled, with the events made of them.
+
+    Args:
+        max_events: Most records.
+        max_bytes: Most bytes, raw and serialised together.
+    """
+
+    def __init__(self, max_events: int, max_bytes: int) -> None:
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self.events = 0
+        self.size_bytes = 0
+
+    def add(self, size_bytes: int) -> None:
+        """A record was taken."""
+        self.events += 1
+        self.size_bytes += size_bytes
+
+    def grow(self, record: Record, size_bytes: int) -> None:
+        """Something was made of a record, that is kept beside it."""
+        record.size_bytes += size_bytes
+        self.size_bytes += size_bytes
+
+    def remove(self, size_bytes: int) -> None:
+        """A record is done with."""
+        self.events -= 1
+        self.size_bytes -= size_bytes
+
+    @property
+    def room(self) -> int:
+        """How many records more may be taken, if they are about as large as those in hand."""
+        left_bytes = self._max_bytes - self.size_bytes
+        if left_bytes <= 0 or self.events >= self._max_events:
+            return 0
+        by_bytes = left_bytes * self.events // self.size_bytes if self.size_bytes else self._max_events
+        return max(1, min(self._max_events - self.events, by_bytes))
+
+    @property
+    def is_full(self) -> bool:
+        """Nothing more may be taken."""
+        return self.room == 0
+
+    @property
+    def is_half_empty(self) -> bool:
+        """Reading may start again after a pause."""
+        return self.events <= self._max_events // 2 and self.size_bytes <= self._max_bytes // 2
+
+
+@dataclass(slots=True)
+class Tallies:
+    """Counters since the start, by the labels they are exported with. Added to by one thread only."""
+
+    consumed: Counter[str] = field(default_factory=Counter)
+    accepted: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """By topic, event name and action source."""
+    skipped: Counter[tuple[str, str, SkipReason]] = field(default_factory=Counter)
+    """By topic, event name where there was an event already, and reason."""
+    dead_lettered: Counter[tuple[str, DeadLetterReason]] = field(default_factory=Counter)
+    abandoned: Counter[str] = field(default_factory=Counter)
+    value: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    """Accepted revenue by event name and currency."""
+    answers: Counter[str] = field(default_factory=Counter)
+    """Requests by the kind of their answer."""
+    last_accepted_wall_s: float = 0.0
+
+    def accept(self, event: Event, wall_s: float) -> None:
+        """Count an accepted event and its worth."""
+        self.accepted[event.record.assignment.topic, event.event_name, event.action_source] += 1
+        self.last_accepted_wall_s = wall_s
+        if event.value is not None and event.currency is not None:
+            key = (event.event_name, event.currency)
+            self.value[key] = self.value.get(key, Decimal(0)) + event.value
+
+    def copy(self) -> Tallies:
+        """As they stand now."""
+        return Tallies(
+            Counter(self.consumed),
+            Counter(self.accepted),
+            Counter(self.skipped),
+            Counter(self.dead_lettered),
+            Counter(self.abandoned),
+            dict(self.value),
+            Counter(self.answers),
+            self.last_accepted_wall_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How things stood a moment ago. Never changed once made, so any thread may read it."""
+
+    at_s: float = 0.0
+    """Monotonic time at which it was made."""
+    is_member: bool = False
+    """Has the group given us an answer yet, be it no partitions?"""
+    partitions: int = 0
+    paused: int = 0
+    in_hand_events: int = 0
+    in_hand_bytes: int = 0
+    in_flight: int = 0
+    letters_waiting: int = 0
+    commit_failures: int = 0
+    held_accounts: Mapping[HoldCause, int] = field(default_factory=dict)
+    holds: Mapping[HoldCause, int] = field(default_factory=dict)
+    """What else waits: partitions, or letters, by cause."""
+    tallies: Tallies = field(default_factory=Tallies)
+    ledger: Mapping[str, Any] = field(default_factory=dict)

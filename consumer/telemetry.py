@@ -1,0 +1,195 @@
+"""Every metric, declared once: name, kind, unit, meaning, and how it is read from a snapshot.
+
+Nothing is recorded on the way of a record: counters are plain tallies of the control thread, and are read only when
+somebody scrapes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CollectorRegistry, generate_latest
+
+from consumer import __version__
+from consumer.records import HoldCause
+from consumer.tallies import Snapshot
+
+PREFIX = "pinterest_conversions_"
+
+Labels = Mapping[str, str]
+Reading = Iterable[tuple[float, Labels]]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. Its Prometheus name is `PREFIX` + `name`, and `_total` behind a counter's."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    unit: str
+    meaning: str
+    read: Callable[[Snapshot], Reading]
+
+
+def _one(value: float) -> Reading:
+    return [(value, {})]
+
+
+def _by_cause(counts: Mapping[HoldCause, int]) -> Reading:
+    return [(count, {"cause": cause}) for cause, count in counts.items()]
+
+
+def _gaps(ledger: Mapping[str, Any]) -> Counter[str]:
+    gaps: Counter[str] = Counter()
+    for partition, entry in ledger.get("partitions", {}).items():  # named as in `orders[3]`
+        gaps[partition.rpartition("[")[0]] += entry["gaps"]
+    return gaps
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        "records_consumed",
+        "counter",
+        "{record}",
+        "Records taken from Kafka.",
+        lambda s: [(n, {"topic": topic}) for topic, n in s.tallies.consumed.items()],
+    ),
+    Metric(
+        "events_accepted",
+        "counter",
+        "{event}",
+        "Events that Pinterest acknowledged.",
+        lambda s: [
+            (n, {"topic": topic, "event_name": name, "action_source": source})
+            for (topic, name, source), n in s.tallies.accepted.items()
+        ],
+    ),
+    Metric(
+        "records_skipped",
+        "counter",
+        "{record}",
+        "Records settled on purpose without an accepted event, by reason.",
+        lambda s: [
+            (n, {"topic": topic, "event_name": name, "reason": reason})
+            for (topic, name, reason), n in s.tallies.skipped.items()
+        ],
+    ),
+    Metric(
+        "records_dead_lettered",
+        "counter",
+        "{record}",
+        "Records safe in the dead-letter topic, by reason.",
+        lambda s: [(n, {"topic": topic, "reason": reason}) for (topic, reason), n in s.tallies.dead_lettered.items()],
+    ),
+    Metric(
+        "records_abandoned",
+        "counter",
+        "{record}",
+        "Records left to the next owner of their partition, unsettled.",
+        lambda s: [(n, {"topic": topic}) for topic, n in s.tallies.abandoned.items()],
+    ),
+    Metric(
+        "value_accepted",
+        "counter",
+        "{currency}",
+        "Value of the accepted events, in units of their currency.",
+        lambda s: [
+            (float(value), {"event_name": name, "currency": currency})
+            for (name, currency), value in s.tallies.value.items()
+        ],
+    ),
+    Metric(
+        "offset_gaps",
+        "counter",
+        "{offset}",
+        "Offsets that held no record: compaction or transaction markers, else a loss.",
+        lambda s: [(n, {"topic": topic}) for topic, n in _gaps(s.ledger).items()],
+    ),
+    Metric(
+        "answers",
+        "counter",
+        "{request}",
+        "Requests to Pinterest by the kind of their answer.",
+        lambda s: [(n, {"kind": kind}) for kind, n in s.tallies.answers.items()],
+    ),
+    Metric(
+        "commit_failures",
+        "counter",
+        "{commit}",
+        "Commits that the broker refused or did not answer; they are repeated.",
+        lambda s: _one(s.commit_failures),
+    ),
+    Metric("events_in_hand", "gauge", "{record}", "Records read and not settled.", lambda s: _one(s.in_hand_events)),
+    Metric("in_hand_bytes", "gauge", "By", "Bytes of the records in hand.", lambda s: _one(s.in_hand_bytes)),
+    Metric("requests_in_flight", "gauge", "{request}", "Requests under way.", lambda s: _one(s.in_flight)),
+    Metric(
+        "accounts_held",
+        "gauge",
+        "{account}",
+        "Ad accounts not served for now, by cause.",
+        lambda s: _by_cause(s.held_accounts),
+    ),
+    Metric("holds", "gauge", "{hold}", "What else waits, by cause.", lambda s: _by_cause(s.holds)),
+    Metric("partitions_assigned", "gauge", "{partition}", "Partitions we own.", lambda s: _one(s.partitions)),
+    Metric("partitions_paused", "gauge", "{partition}", "Partitions not read for now.", lambda s: _one(s.paused)),
+    Metric(
+        "last_accepted_timestamp_seconds",
+        "gauge",
+        "s",
+        "When Pinterest last accepted an event, in Unix seconds; 0 before the first.",
+        lambda s: _one(s.tallies.last_accepted_wall_s),
+    ),
+    Metric(
+        "ledger_imbalance",
+        "gauge",
+        "{record}",
+        "Records that nobody can account for; anything but 0 is a defect.",
+        lambda s: _one(s.ledger["total"]["imbalance"] if s.ledger else 0),
+    ),
+)
+
+
+class Telemetry:
+    """Exports the metrics.
+
+    Args:
+        snapshot: Gives the latest picture.
+        is_test: Is this a rehearsal, of which Pinterest records nothing?
+    """
+
+    def __init__(self, snapshot: Callable[[], Snapshot], *, is_test: bool) -> None:
+        self._registry = CollectorRegistry()
+        reader = PrometheusMetricReader(registry=self._registry, scope_info_enabled=False)
+        resource = Resource.create({"service.name": "pinterest-conversions-consumer", "service.version": __version__})
+        self._provider = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
+        meter = self._provider.get_meter("consumer", __version__)
+        fixed = (
+            Metric("test_mode", "gauge", "1", "1 if everything is sent as a test.", lambda _: _one(int(is_test))),
+            Metric("build_info", "gauge", "1", "Always 1.", lambda _: [(1, {"version": __version__})]),
+        )
+        for metric in (*METRICS, *fixed):
+            create = meter.create_observable_counter if metric.kind == "counter" else meter.create_observable_gauge
+            create(PREFIX + metric.name, [_callback(metric, snapshot)], description=metric.meaning)
+
+    def render(self) -> bytes:
+        """All of them in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def shutdown(self) -> None:
+        """Stop exporting."""
+        self._provider.shutdown()
+
+
+def _callback(metric: Metric, snapshot: Callable[[], Snapshot]) -> Callable[[CallbackOptions], Iterator[Observation]]:
+    def observe(_: CallbackOptions) -> Iterator[Observation]:
+        for value, labels in metric.read(snapshot()):
+            yield Observation(value, dict(labels))
+
+    return observe

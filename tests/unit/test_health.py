@@ -1,0 +1,189 @@
+"""What probes are told, and that none of them asks more of the pod than it can mend."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import pytest
+
+from consumer.config import Config
+from consumer.health import HealthServer
+from consumer.ledger import Ledger
+from consumer.records import HoldCause
+from consumer.tallies import Snapshot
+from consumer.timing import ManualClock
+
+T = TypeVar("T")
+
+CONFIG = Config.model_validate(
+    {
+        "kafka": {"bootstrap_servers": "127.0.0.1:9092"},
+        "schema_registry": {"url": "http://127.0.0.1:8081"},
+        "shutdown": {"drain_s": 25},
+        "health": {"host": "127.0.0.1", "port": 0},
+    }
+)
+
+
+def server_of(snapshot: Snapshot, clock: ManualClock | None = None) -> HealthServer:
+    return HealthServer(
+        CONFIG, snapshot=lambda: snapshot, metrics=lambda: b"some_metric 1.0\n", clock=clock or ManualClock()
+    )
+
+
+def asked(path: str, snapshot: Snapshot | None = None, clock: ManualClock | None = None) -> tuple[HTTPStatus, str]:
+    status, _, body = server_of(snapshot or Snapshot(), clock).answer(f"GET {path} HTTP/1.1".encode())
+    return status, body.decode()
+
+
+# --- alive --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("silent_s", "status"), [(0, 200), (85, 200), (86, 503)])
+def test_a_control_thread_is_alive_while_it_speaks_now_and_then(silent_s: float, status: int) -> None:
+    """25 s of draining, and a minute."""
+    clock = ManualClock()
+    snapshot = Snapshot(at_s=clock.monotonic_s())
+    clock.advance(silent_s)
+
+    assert asked("/livez", snapshot, clock)[0] == status
+
+
+@pytest.mark.parametrize(("silent_s", "status"), [(85, 200), (86, 503)])
+def test_a_control_thread_that_never_spoke_is_measured_from_the_start(silent_s: float, status: int) -> None:
+    clock = ManualClock()
+    server = server_of(Snapshot(), clock)
+    clock.advance(silent_s)
+
+    assert server.answer(b"GET /livez HTTP/1.1")[0] == status
+
+
+def test_trouble_outside_ends_no_pod() -> None:
+    """Restarting mends neither Kafka nor Pinterest."""
+    clock = ManualClock()
+    troubled = Snapshot(
+        at_s=clock.monotonic_s(),
+        is_member=True,
+        commit_failures=9,
+        held_accounts={HoldCause.UNAUTHORIZED: 3},
+        holds={HoldCause.REGISTRY: 2, HoldCause.DEAD_LETTER_TOPIC: 5},
+    )
+
+    assert asked("/livez", troubled, clock)[0] == HTTPStatus.OK
+    assert asked("/readyz", troubled, clock) == (
+        HTTPStatus.OK,
+        "ready; held: 3 unauthorized, 2 registry, 5 dead_letter_topic\n",
+    )
+
+
+# --- ready --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/startupz"])
+def test_a_pod_is_ready_once_the_group_has_answered_be_it_with_no_partitions(path: str) -> None:
+    assert asked(path, Snapshot(is_member=False))[0] == HTTPStatus.SERVICE_UNAVAILABLE
+    assert asked(path, Snapshot(is_member=True, partitions=0)) == (HTTPStatus.OK, "ready\n")
+
+
+# --- pages --------------------------------------------------------------------------------------------------
+
+
+def test_the_ledger_is_the_snapshots() -> None:
+    status, content_type, body = server_of(Snapshot(ledger=Ledger().as_dict())).answer(b"GET /ledger HTTP/1.1")
+
+    assert (status, content_type) == (HTTPStatus.OK, "application/json")
+    assert json.loads(body) == Ledger().as_dict()
+
+
+def test_metrics_are_passed_on_as_they_are() -> None:
+    status, content_type, body = server_of(Snapshot()).answer(b"GET /metrics HTTP/1.1")
+
+    assert (status, body) == (HTTPStatus.OK, b"some_metric 1.0\n")
+    assert content_type.startswith("text/plain; version=0.0.4")
+
+
+def test_a_query_is_no_part_of_the_path() -> None:
+    assert asked("/readyz?verbose=1", Snapshot(is_member=True))[0] == HTTPStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"GET /nowhere HTTP/1.1", 404),
+        (b"GET / HTTP/1.1", 404),
+        (b"GET /livez/ HTTP/1.1", 404),
+        (b"GET /\xff\xfe HTTP/1.1", 404),
+        (b"POST /livez HTTP/1.1", 405),
+        (b"", 405),
+        (b"\x16\x03\x01", 405),
+        (b"GET", 404),
+    ],
+)
+def test_anything_else_is_told_so(line: bytes, status: int) -> None:
+    assert server_of(Snapshot()).answer(line)[0] == status
+
+
+# --- over the wire ------------------------------------------------------------------------------------------
+
+
+def over_the_wire(act: Callable[[int], Awaitable[T]], **changes: Any) -> T:
+    async def run() -> T:
+        server = server_of(Snapshot(is_member=True, **changes))
+        port = await server.start()
+        try:
+            return await act(port)
+        finally:
+            await server.aclose()
+
+    return asyncio.run(run())
+
+
+async def exchange(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    writer.write_eof()
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+def test_a_probe_gets_a_whole_answer_and_the_connection_closed() -> None:
+    answer = over_the_wire(lambda port: exchange(port, b"GET /readyz HTTP/1.1\r\nHost: pod\r\n\r\n"))
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.split(b"\r\n")[0] == b"HTTP/1.1 200 OK"
+    assert b"Content-Length: 6" in head
+    assert b"Connection: close" in head
+    assert body == b"ready\n"
+
+
+def test_asked_for_the_head_alone_it_sends_no_body() -> None:
+    answer = over_the_wire(lambda port: exchange(port, b"HEAD /readyz HTTP/1.1\r\n\r\n"))
+
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "request_", [b"", b"GET /live", b"x" * 100_000, b"GET /livez HTTP/1.1\r\n" + b"X: y\r\n" * 20_000]
+)
+def test_what_is_no_request_gets_no_answer_and_harms_no_later_one(
+    request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def act(port: int) -> tuple[bytes, bytes]:
+        try:
+            first = await exchange(port, request_)
+        except ConnectionError:  # closed before all of it was read
+            first = b""
+        return first, await exchange(port, b"GET /livez HTTP/1.1\r\n\r\n")
+
+    first, following = over_the_wire(act)
+
+    assert first == b""
+    assert following.startswith(b"HTTP/1.1 200 OK")
+    assert caplog.text == ""  # a prober's manners are not our incident

@@ -1,0 +1,410 @@
+"""The control loop, turn by turn: real stages between a scripted source, a scripted API and a scripted letter box."""
+
+from __future__ import annotations
+
+import queue
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from consumer.config import Config
+from consumer.errors import FatalError
+from consumer.pinterest.answers import Answer, Judged, Unavailable
+from consumer.pipeline import Mail, OutboxFailed, Pipeline, Stages
+from consumer.records import Accepted, Assignment, Batch, HoldCause, Letter, Record, Rejected, SchemaRef
+from consumer.registry_answers import RegistryUnreachable, SchemaFound, SchemaUnknown
+from consumer.schemas import Encoder, bundled_schema
+from consumer.stages.batcher import Batcher, Repeats
+from consumer.stages.decoder import Decoder
+from consumer.stages.lookups import Lookups
+from consumer.stages.mapper import Mapper
+from consumer.stages.sink import BatchResult, Sink
+from consumer.stages.source import CommitPoint, Jump
+from consumer.timing import ManualClock
+from tests.unit.stages.builders import FakeMessage, assignment_of
+
+SCHEMA_ID = 7
+CONFIG = Config.model_validate(
+    {
+        "kafka": {"bootstrap_servers": "127.0.0.1:9"},
+        "schema_registry": {"url": "http://127.0.0.1:9", "unknown_grace_s": 60},
+        "dedup": {"browser_tag": "absent"},
+        "routing": {"default_ad_account_id": "549000000001"},
+        "shutdown": {"drain_s": 20},
+        "limits": {"max_events": 1_000},
+    }
+)
+
+
+@dataclass
+class ScriptedSource:
+    """Hands out what it is given, and keeps what it is asked to do."""
+
+    items: list[Record | Jump] = field(default_factory=list)
+    commits: list[CommitPoint] = field(default_factory=list)
+    paused_now: set[Assignment] = field(default_factory=set)
+    commit_failures: int = 0
+    holds: dict[HoldCause, int] = field(default_factory=dict)
+
+    def take(self, most: int, wait_s: float) -> list[Record | Jump]:
+        del wait_s
+        taken, self.items = self.items[:most], self.items[most:]
+        return taken
+
+    def commit(self, points: list[CommitPoint], *, is_final: bool = False) -> None:
+        del is_final
+        self.commits += points
+
+    def is_committed(self, point: CommitPoint) -> bool:
+        return point in self.commits
+
+    def set_paused(self, assignments: set[Assignment]) -> None:
+        self.paused_now = assignments
+
+    @property
+    def paused(self) -> int:
+        return len(self.paused_now)
+
+    def last_commit(self, assignment: Assignment) -> int | None:
+        points = [point.offset for point in self.commits if point.assignment is assignment]
+        return points[-1] if points else None
+
+
+@dataclass
+class LetterBox:
+    """A dead-letter topic that acknowledges when it is told to."""
+
+    sent: list[Letter] = field(default_factory=list)
+    acknowledged: list[Letter] = field(default_factory=list)
+    hold: HoldCause | None = None
+
+    def send(self, letter: Letter) -> None:
+        self.sent.append(letter)
+
+    def poll(self) -> list[Letter]:
+        answered, self.acknowledged = self.acknowledged, []
+        return answered
+
+    def acknowledge(self) -> None:
+        self.acknowledged, self.sent = self.sent, []
+
+    @property
+    def waiting(self) -> int:
+        return len(self.sent)
+
+    def under_way(self, assignments: set[Assignment]) -> list[Letter]:
+        return [letter for letter in self.sent if letter.record.assignment in assignments]
+
+    def abandon(self, assignments: set[Assignment]) -> list[Letter]:
+        del assignments
+        return []
+
+
+@dataclass
+class ScriptedWorld:
+    """What waits on the pipeline's behalf."""
+
+    requests: list[Batch] = field(default_factory=list)
+    asked: list[SchemaRef] = field(default_factory=list)
+
+    def send(self, batch: Batch) -> None:
+        self.requests.append(batch)
+
+    def fetch(self, ref: SchemaRef) -> None:
+        self.asked.append(ref)
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.clock = ManualClock(wall_s=1_790_000_000.0)
+        self.source, self.letters, self.world = ScriptedSource(), LetterBox(), ScriptedWorld()
+        self.inbox: queue.SimpleQueue[Mail] = queue.SimpleQueue()
+        stages = Stages(
+            source=cast("Any", self.source),
+            decoder=Decoder(CONFIG.topics),
+            lookups=Lookups(unknown_grace_s=CONFIG.schema_registry.unknown_grace_s),
+            mapper=Mapper(CONFIG),
+            repeats=Repeats(),
+            batcher=Batcher(max_events=10, max_bytes=1_000_000, linger_s=0.0),
+            sink=Sink(CONFIG.delivery, max_age_s=604_800, chance=random.Random(1), is_live=self._is_live),
+            dead_letters=cast("Any", self.letters),
+        )
+        self.pipeline = Pipeline(CONFIG, stages, self.world, self.inbox, self.clock)
+        self._encode = Encoder(bundled_schema("order"), schema_id=SCHEMA_ID).encode
+
+    def _is_live(self, assignment: Assignment) -> bool:
+        return self.pipeline.is_live(assignment)
+
+    def assign(self, *assignments: Assignment, knows_schema: bool = True) -> None:
+        self.pipeline.assigned(list(assignments))
+        if knows_schema:
+            self.inbox.put(SchemaFound(SchemaRef(SCHEMA_ID), bundled_schema("order")))
+
+    def give(self, assignment: Assignment, offset: int, order_id: str, **changes: Any) -> None:
+        now = datetime.fromtimestamp(self.clock.wall_s() - 60, UTC)
+        fields = {
+            "event_id": f"bus-{order_id}",
+            "occurred_at": now,
+            "merchant_id": "merchant-1",
+            "order_id": order_id,
+            "status": "PLACED",
+            "customer": {"emails": ["ada@example.com"], "address": {"country": "BR"}},
+            **changes,
+        }
+        self.give_bytes(assignment, offset, self._encode(fields))
+
+    def give_bytes(self, assignment: Assignment, offset: int, value: bytes) -> None:
+        self.source.items.append(Record(assignment, offset, FakeMessage(value), len(value), self.clock.monotonic_s()))
+
+    def turn(self, times: int = 2) -> None:
+        """The second turn delivers and commits what the first has read."""
+        for _ in range(times):
+            self.pipeline.turn()
+            self.clock.advance(0.3)
+
+    def answer(self, batch: Batch, answer: Answer | None = None) -> None:
+        """By default everything is accepted."""
+        self.inbox.put(BatchResult(batch, answer or Judged(tuple(Accepted() for _ in batch.events))))
+
+    @property
+    def ledger(self) -> dict[str, Any]:
+        self.turn(1)
+        return self.pipeline.ledger.as_dict()
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_nothing_is_committed_before_its_verdict_and_everything_after(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    for offset in range(3):
+        rig.give(orders, offset, f"A-{offset}")
+    rig.turn()
+    (batch,) = rig.world.requests
+    assert rig.source.last_commit(orders) == 0
+
+    rig.answer(batch)
+    rig.turn()
+
+    assert rig.source.last_commit(orders) == 3
+    assert rig.ledger["total"]["accepted"] == 3
+
+
+def test_a_letter_settles_its_record_only_when_acknowledged(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give_bytes(orders, 0, b"not avro")
+    rig.turn()
+    assert rig.source.last_commit(orders) == 0
+
+    rig.letters.acknowledge()
+    rig.turn()
+
+    assert rig.source.last_commit(orders) == 1
+    assert rig.ledger["total"]["dead_lettered"] == {"undecodable": 1}
+
+
+def test_a_lost_partition_is_never_committed_again_and_late_verdicts_change_nothing(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.turn()
+    commits = list(rig.source.commits)
+
+    rig.pipeline.lost([orders])
+    again = assignment_of(0)
+    rig.assign(again)
+    rig.answer(rig.world.requests[0])
+    rig.turn()
+
+    assert [point for point in rig.source.commits if point.assignment is orders] == commits
+    assert rig.source.last_commit(again) == 0
+    assert rig.ledger["late_verdicts"] == 1
+    assert rig.ledger["total"]["abandoned"] == 1
+    assert rig.ledger["balanced"]
+
+
+def test_a_revoked_partition_waits_for_its_request_and_commits_what_came_of_it(rig: Rig) -> None:
+    orders, others = assignment_of(0), assignment_of(1)
+    rig.assign(orders, others)
+    rig.give(orders, 0, "A-0")
+    rig.turn()
+    rig.give(orders, 1, "A-1")
+    rig.give(others, 0, "B-0")
+    rig.turn(1)
+    rig.answer(rig.world.requests[0])
+
+    rig.pipeline.revoked([orders])
+
+    assert rig.source.last_commit(orders) == 1
+    assert all(event.record.assignment is others for batch in rig.world.requests[1:] for event in batch.events)
+    assert rig.ledger["partitions"]["orders[0]"]["abandoned"] == 1
+    assert rig.ledger["balanced"]
+
+
+def test_what_is_to_be_tried_again_is_abandoned_with_its_partition(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.turn()
+    rig.answer(rig.world.requests[0], Unavailable("HTTP 503"))
+
+    rig.pipeline.revoked([orders])
+    rig.clock.advance(600)
+    rig.turn()
+
+    assert len(rig.world.requests) == 1
+    assert rig.source.last_commit(orders) == 0
+    assert rig.ledger["total"]["abandoned"] == 1
+    assert rig.ledger["balanced"]
+
+
+def test_what_a_former_owner_had_settled_above_its_commit_is_not_sent_again(rig: Rig) -> None:
+    former = assignment_of(0)
+    rig.assign(former)
+    for offset in range(3):
+        rig.give(former, offset, f"A-{offset}")
+    rig.turn()
+    rig.answer(rig.world.requests[0], Judged((Rejected("no"), Accepted(), Accepted())))
+    rig.turn()
+    metadata = next(point.metadata for point in reversed(rig.source.commits) if point.metadata)
+
+    later = Rig()
+    owner = Assignment("orders", 0, 0, metadata)
+    later.assign(owner)
+    for offset in range(3):
+        later.give(owner, offset, f"A-{offset}")
+    later.turn()
+
+    assert [event.record.offset for batch in later.world.requests for event in batch.events] == [0]
+    assert later.ledger["total"]["skipped"] == {"already_settled": 2}
+
+
+def test_a_copy_waits_for_the_verdict_on_the_first(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.give(orders, 1, "A-0")
+    rig.turn()
+    (batch,) = rig.world.requests
+    assert len(batch.events) == 1
+
+    rig.answer(batch)
+    rig.turn()
+
+    assert rig.source.last_commit(orders) == 2
+    assert rig.ledger["total"]["skipped"] == {"duplicate": 1}
+
+
+def test_a_copy_takes_the_place_of_a_first_that_was_rejected(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.give(orders, 1, "A-0")
+    rig.turn()
+    rig.answer(rig.world.requests[0], Judged((Rejected("no"),)))
+    rig.turn()
+    rig.letters.acknowledge()
+
+    rig.answer(rig.world.requests[1])
+    rig.turn()
+
+    assert [batch.events[0].record.offset for batch in rig.world.requests] == [0, 1]
+    assert rig.source.last_commit(orders) == 2
+    assert rig.ledger["total"]["accepted"] == 1
+    assert rig.ledger["total"]["dead_lettered"] == {"rejected": 1}
+
+
+def test_an_unreachable_registry_pauses_the_partition_and_settles_nothing(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders, knows_schema=False)
+    rig.give(orders, 0, "A-0")
+    rig.turn()
+    assert rig.world.asked == [SchemaRef(SCHEMA_ID)]
+
+    rig.inbox.put(RegistryUnreachable(SchemaRef(SCHEMA_ID), "refused"))
+    rig.turn(1)
+    rig.clock.advance(100)
+    rig.turn(1)
+
+    assert rig.source.paused_now == {orders}
+    assert rig.world.asked == [SchemaRef(SCHEMA_ID)] * 2
+    assert rig.letters.sent == []
+    rig.inbox.put(SchemaFound(SchemaRef(SCHEMA_ID), bundled_schema("order")))
+    rig.turn()
+    assert rig.source.paused_now == set()
+    assert len(rig.world.requests) == 1
+
+
+def test_a_schema_that_stays_unknown_is_given_up_only_after_the_grace_time(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders, knows_schema=False)
+    rig.give(orders, 0, "A-0")
+    rig.turn()
+
+    rig.inbox.put(SchemaUnknown(SchemaRef(SCHEMA_ID)))
+    rig.turn()
+    assert rig.letters.sent == []
+    rig.clock.advance(60)
+    rig.inbox.put(SchemaUnknown(SchemaRef(SCHEMA_ID)))
+    rig.turn(1)
+
+    assert [letter.reason.value for letter in rig.letters.sent] == ["schema_unknown"]
+
+
+def test_a_defect_in_a_request_stops_the_run(rig: Rig) -> None:
+    rig.assign(assignment_of(0))
+    rig.inbox.put(OutboxFailed(RuntimeError("a defect")))
+
+    with pytest.raises(FatalError):
+        rig.turn()
+
+
+def test_nothing_more_is_taken_at_the_limit(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    for offset in range(1_500):
+        rig.give(orders, offset, f"A-{offset}")
+
+    rig.turn(12)
+
+    in_hand = rig.pipeline.snapshot.in_hand_events
+    assert 1_000 <= in_hand <= 1_030
+    assert rig.source.paused_now == {orders}, "at the limit for long, reading is paused"
+    for _ in range(60):
+        for batch in rig.world.requests:
+            rig.answer(batch)
+        rig.world.requests.clear()
+        rig.turn(1)
+    assert rig.source.last_commit(orders) == 1_500
+
+
+def test_messages_that_vanish_show_as_gaps_in_the_ledger(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.give(orders, 5, "A-5")
+
+    rig.turn()
+
+    assert rig.ledger["total"]["gaps"] == 4
+    assert rig.ledger["balanced"]
+
+
+def test_a_record_nobody_can_account_for_unbalances_the_ledger(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.turn()
+
+    # As a defect would: settled behind the back of everybody who counts.
+    rig.pipeline._trackers[orders].settle(0)
+
+    assert rig.ledger["total"]["imbalance"] == 1
+    assert not rig.ledger["balanced"]
