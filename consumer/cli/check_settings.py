@@ -1,0 +1,164 @@
+"""What `conversions check` can tell from the configuration and this machine alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import fastavro
+
+from consumer.cli.findings import Finding, fail, ok, warn
+from consumer.config import NOT_ADVERTISED, Config
+from consumer.config_sources import ignored_names
+from consumer.errors import ConfigError
+from consumer.schemas import bundled_schema
+from consumer.stages.decoder import Decoder
+from consumer.stages.mapper import Mapper
+
+
+def settings_findings(config: Config, environ: Mapping[str, str]) -> list[Finding]:
+    """Every check that needs no connection."""
+    return [
+        *(warn("environment", f"{name} is ignored; did you mean {meant}?") for name, meant in ignored_names(environ)),
+        *_dedup(config),
+        *_routing(config),
+        *_tokens(config),
+        *_files(config),
+        *_topics(config),
+        *_stopping(config),
+        *_pinterest(config),
+        *_kafka(config),
+    ]
+
+
+def accounts_of(config: Config) -> list[str]:
+    """Every ad account that a record can be routed to."""
+    routing = config.routing
+    routed = {account for account in routing.table.values() if account != NOT_ADVERTISED} | set(routing.accounts)
+    return sorted(routed | ({routing.default_ad_account_id} if routing.default_ad_account_id else set()))
+
+
+def _dedup(config: Config) -> Iterator[Finding]:
+    tag = config.dedup.browser_tag
+    if tag is None:
+        yield fail(
+            "dedup",
+            "dedup.browser_tag must be said before the first run: `present` if the Pinterest tag is on the site as "
+            "well, else `absent` (CONVERSIONS_DEDUP__BROWSER_TAG)",
+        )
+    elif tag == "present":
+        yield ok("dedup", "tag on the site: web events without an id shared with it are skipped, not counted twice")
+    else:
+        yield ok("dedup", "no tag on the site: nothing but this consumer reports conversions")
+
+
+def _routing(config: Config) -> Iterator[Finding]:
+    accounts, merchants = accounts_of(config), len(config.routing.table)
+    if not accounts:
+        yield fail(
+            "routing",
+            "no record could find an ad account: set routing.default_ad_account_id, or routing.table, or "
+            "routing.accounts for records that name theirs",
+        )
+        return
+    yield ok("routing", f"{_count(merchants, 'merchant')} in the table, {_count(len(accounts), 'ad account')} in all")
+
+
+def _tokens(config: Config) -> Iterator[Finding]:
+    shared, directory = config.pinterest.access_token, config.pinterest.tokens_dir
+    if shared is None and directory is None:
+        yield fail("tokens", "no token: set pinterest.access_token (or its file), or pinterest.tokens_dir")
+        return
+    wrong = []
+    if shared is not None and (problem := _token_problem(shared.get_secret_value())):
+        wrong.append(fail("tokens", f"pinterest.access_token {problem}"))
+    if directory is not None:
+        for account in accounts_of(config):
+            problem = _token_file_problem(directory / account)
+            if problem and shared is None:
+                wrong.append(fail("tokens", problem))
+            elif problem:
+                wrong.append(warn("tokens", f"{problem}; pinterest.access_token is used instead"))
+    yield from wrong or [ok("tokens", "one for every account" if directory is None else "a file for every account")]
+
+
+def _token_file_problem(path: Path) -> str | None:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return f"{path} is missing: it holds the token of the account it is named after"
+    except PermissionError:
+        hint = "in Kubernetes set securityContext.fsGroup, or the secret's defaultMode to 0440"
+        return f"{path} may not be read by user {os.getuid()}; {hint}"
+    except (OSError, UnicodeDecodeError) as error:
+        return f"{path} cannot be read ({type(error).__name__})"
+    problem = _token_problem(text)
+    return None if problem is None else f"{path} {problem}"
+
+
+def _token_problem(text: str) -> str | None:
+    token = text.strip()
+    if not token:
+        return "is empty; put the token there"
+    if not token.isascii() or not token.isprintable() or " " in token:
+        return "holds more than a token: blanks, line breaks or signs that no token has; put the token alone there"
+    return None
+
+
+def _files(config: Config) -> Iterator[Finding]:
+    named = {
+        "kafka.ssl_ca_file": config.kafka.ssl_ca_file,
+        "schema_registry.ssl_ca_file": config.schema_registry.ssl_ca_file,
+        "schema_registry.ssl_certificate_file": config.schema_registry.ssl_certificate_file,
+        "schema_registry.ssl_key_file": config.schema_registry.ssl_key_file,
+        "pinterest.ssl_ca_file": config.pinterest.ssl_ca_file,
+    }
+    for key, path in named.items():
+        if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
+            yield fail("certificates", f"{key}: {path} is missing or may not be read")
+        elif path is not None:
+            yield ok("certificates", f"{key} can be read")
+
+
+def _topics(config: Config) -> Iterator[Finding]:
+    try:
+        Decoder(config.topics)
+        Mapper(config)
+    except ConfigError as error:
+        yield from (fail("topics", problem) for problem in error.problems)
+        return
+    for mapping in sorted({topic.mapping for topic in config.topics.values()}):
+        fastavro.parse_schema(bundled_schema(mapping))
+    chosen = ", ".join(f"{name} by the {topic.mapping} mapping" for name, topic in config.topics.items())
+    yield ok("topics", chosen)
+
+
+def _stopping(config: Config) -> Iterator[Finding]:
+    request_s, drain_s = config.delivery.request_timeout_s, config.shutdown.drain_s
+    yield ok(
+        "stopping",
+        f"a request ends within {request_s:g} s, the drain within {drain_s:g} s; "
+        f"let terminationGracePeriodSeconds be {drain_s + 10:g} or more",
+    )
+
+
+def _pinterest(config: Config) -> Iterator[Finding]:
+    url = urlsplit(config.pinterest.base_url)
+    if url.scheme != "https" and url.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        yield warn("pinterest", "pinterest.base_url is not https: tokens and addresses travel in clear")
+    if config.pinterest.test:
+        yield warn("pinterest", f"a rehearsal (pinterest.test): nothing is recorded; the group is {config.group_id}")
+
+
+def _kafka(config: Config) -> Iterator[Finding]:
+    verification = config.kafka.properties.get("enable.ssl.certificate.verification", "true")
+    if str(verification).lower() == "false":
+        yield warn("kafka", "enable.ssl.certificate.verification is off: anybody in between can read and answer")
+    if config.kafka.instance_id is None and config.kafka.assignment_strategy != "cooperative-sticky":
+        yield warn("kafka", "every rebalance stops every replica; cooperative-sticky would move only what must move")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,189 @@
+"""`conversions produce`: sample or given records to Kafka as Avro, with a manifest of what must become of them."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from consumer.avro_json import from_json
+from consumer.config import Config, Topic
+from consumer.config_sources import load_config
+from consumer.demo.encoding import SampleEncoder
+from consumer.demo.ordinary import key_of_order, key_of_visit
+from consumer.demo.publishing import Encodes, Publisher, new_producer
+from consumer.demo.samples import Rules, Sample
+from consumer.demo.traffic import orders, visits
+from consumer.errors import ConfigError
+from consumer.registry import register_schema
+from consumer.schemas import Encoder, bundled_schema
+
+DEFAULT_COUNT = 1_000
+
+
+def produce(
+    topic: Annotated[str, typer.Option(help="Topic of the configuration to write to.")],
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="Records as JSON lines, `-` for standard input.")
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help=f"How many records to invent, {DEFAULT_COUNT} if not said.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed invents the same people and goods.")] = 1,
+    accounts: Annotated[int, typer.Option(min=1, help="Spread over merchant-1 to merchant-K.", metavar="K")] = 1,
+    *,
+    with_rejected: Annotated[
+        bool, typer.Option("--with-rejected", help="Some orders are for an emulator that is told to reject them.")
+    ] = False,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Write a JSON line per record: where it is, what must become of it.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Write to brokers on other machines as well.")
+    ] = False,
+) -> None:
+    """Send records to Kafka as Avro: your own from a FILE of JSON lines, or invented ones."""
+    if file is not None and count is not None:
+        raise ConfigError(["give either a FILE of records or --count of invented ones, not both"])
+    settings = load_config(config)
+    chosen = _chosen_topic(settings, topic)
+    if not allow_remote:
+        _refuse_remote(settings.kafka.bootstrap_servers)
+    schema = _schema_of(chosen)
+    samples: Iterable[Sample]
+    if file is not None:
+        samples = given = _given(file, topic, chosen, schema)
+        total = len(given)
+    else:
+        total = count or DEFAULT_COUNT
+        samples = _invented(settings, topic, chosen, total, seed=seed, accounts=accounts, with_rejected=with_rejected)
+    began_s = time.monotonic()
+    outcomes: Counter[str] = Counter()
+    with _opened(manifest) as lines:
+        encoder = _encoder(settings, topic, chosen, schema, is_invented=file is None)
+        with Publisher(new_producer(settings.kafka), encoder, lines) as publisher:
+            for sample in _shown(samples, total):
+                publisher.publish(sample)
+                outcomes[(sample.expect or "unknown").partition(":")[0]] += 1
+    print(_summary(topic, outcomes, time.monotonic() - began_s), file=sys.stderr)
+
+
+def _chosen_topic(settings: Config, name: str) -> Topic:
+    if name not in settings.topics:
+        raise ConfigError([f"--topic: `{name}` is not configured; take one of {', '.join(sorted(settings.topics))}"])
+    return settings.topics[name]
+
+
+def _refuse_remote(bootstrap_servers: str) -> None:
+    """Sample orders on a real bus would become real conversions, and other consumers' shipments."""
+    remote = [server for server in bootstrap_servers.split(",") if not _is_loopback(server)]
+    if remote:
+        problem = (
+            f"kafka.bootstrap_servers: {len(remote)} of the brokers are not on this machine; who reads their topics "
+            "would take these records for real: use --allow-remote if that is meant"
+        )
+        raise ConfigError([problem])
+
+
+def _is_loopback(server: str) -> bool:
+    address = server.strip().rpartition("://")[2]  # librdkafka takes `protocol://host:port` as well
+    host = address.rpartition(":")[0] if ":" in address else address
+    host = host.strip("[]").lower()
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _schema_of(topic: Topic) -> dict[str, Any]:
+    if topic.schema_file is None:
+        return bundled_schema(topic.mapping)
+    try:
+        schema: dict[str, Any] = json.loads(topic.schema_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError([f"the `schema_file` cannot be read as JSON ({type(error).__name__})"]) from None
+    return schema
+
+
+def _encoder(settings: Config, name: str, topic: Topic, schema: dict[str, Any], *, is_invented: bool) -> Encodes:
+    if topic.wire_format == "avro":
+        return Encoder(schema, schema_id=None)
+    schema_id = register_schema(settings.schema_registry, f"{name}-value", schema)
+    return SampleEncoder(topic.mapping, schema_id=schema_id) if is_invented else Encoder(schema, schema_id=schema_id)
+
+
+def _invented(
+    settings: Config, name: str, topic: Topic, count: int, *, seed: int, accounts: int, with_rejected: bool
+) -> Iterator[Sample]:
+    now, rules = datetime.now(UTC), Rules.of(settings)
+    if topic.mapping == "visit":
+        return visits(count, seed=seed, accounts=accounts, now=now, rules=rules, topic=name)
+    return orders(count, seed=seed, accounts=accounts, now=now, rules=rules, topic=name, with_rejected=with_rejected)
+
+
+def _given(file: str, name: str, topic: Topic, schema: dict[str, Any]) -> list[Sample]:
+    """All of the file's records; what must become of them only their author knows.
+
+    Raises:
+        ConfigError: Every line that is not a record of the schema; nothing was sent then.
+    """
+    key_of = key_of_order if topic.mapping == "order" else key_of_visit
+    samples: list[Sample] = []
+    problems: list[str] = []
+    for number, line in enumerate(_lines(file), 1):
+        if not line.strip():
+            continue
+        try:
+            fields = from_json(schema, json.loads(line))
+        except json.JSONDecodeError:
+            problems.append(f"line {number}: not JSON; give one JSON object per line")
+        except ConfigError as error:
+            problems += [f"line {number}: {problem}" for problem in error.problems]
+        else:
+            samples.append(Sample(name, key_of(fields), [], fields, event_id=None, expect=None))
+    if problems:
+        raise ConfigError(problems)
+    return samples
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"FILE cannot be read as UTF-8 text ({type(error).__name__})"]) from None
+    return text.split("\n")  # not splitlines: a JSON string may well hold another of Unicode's line ends
+
+
+def _opened(manifest: Path | None) -> AbstractContextManager[BinaryIO | None]:
+    if manifest is None:
+        return nullcontext()
+    try:
+        return manifest.open("wb")
+    except OSError as error:
+        raise ConfigError([f"--manifest: the file cannot be written: {error.strerror}"]) from None
+
+
+def _shown(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return samples
+    return track(samples, description="producing", total=total, console=console, transient=True)
+
+
+def _summary(topic: str, outcomes: Counter[str], seconds: float) -> str:
+    parts = ", ".join(f"{number:,} {outcome.replace('_', '-')}" for outcome, number in sorted(outcomes.items()))
+    return f"{outcomes.total():,} records acknowledged on {topic} in {seconds:.1f} s; to become: {parts or 'nothing'}"
