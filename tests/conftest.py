@@ -1,0 +1,66 @@
+"""Brokers and child processes for every test that asks for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from consumer.demo.broker import EmbeddedBroker
+from tests.harness.cluster import Cluster, EmbeddedCluster, RealCluster, a_real_cluster
+from tests.harness.kafka.brokers import Brokers
+from tests.harness.kafka.jars import NoKafkaError
+from tests.harness.processes import Children
+
+
+@pytest.fixture
+def embedded() -> Iterator[EmbeddedCluster]:
+    """A fresh embedded broker, all its own: errors and outages harm nobody else."""
+    with EmbeddedBroker() as broker:
+        yield EmbeddedCluster(broker)
+
+
+@pytest.fixture(scope="session")
+def real_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
+    """Apache Kafka, one broker for the whole run: name topics and groups with `unique`, break nothing.
+
+    Without one the test is skipped, or fails where REQUIRE_REAL=1.
+    """
+    try:
+        with a_real_cluster(tmp_path_factory.mktemp("kafka")) as cluster:
+            yield cluster
+    except NoKafkaError as error:
+        _do_without(error)
+
+
+@pytest.fixture
+def three_brokers(tmp_path: Path) -> Iterator[Brokers]:
+    """Three Apache Kafka brokers of the test's own, to be killed and frozen; about 6 s to start."""
+    try:
+        with Brokers(tmp_path, nodes=3) as brokers:
+            yield brokers
+    except NoKafkaError as error:
+        _do_without(error)
+
+
+@pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.real_kafka)])
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    """The test runs twice: on the embedded broker and on a real one."""
+    found: Cluster = request.getfixturevalue({"embedded": "embedded", "real": "real_kafka"}[request.param])
+    return found
+
+
+@pytest.fixture
+def children(tmp_path: Path) -> Iterator[Children]:
+    """Starts programs; all of them are ended with the test."""
+    with Children(tmp_path) as children:
+        yield children
+
+
+def _do_without(error: NoKafkaError) -> NoReturn:
+    if os.environ.get("REQUIRE_REAL") == "1":
+        pytest.fail(f"REQUIRE_REAL=1, and no real Kafka: {error}", pytrace=False)
+    pytest.skip(f"no real Kafka: {error}")
