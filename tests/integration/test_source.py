@@ -1,0 +1,276 @@
+"""The source against a broker: what callbacks may do, commits that fail, positions that move away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from confluent_kafka import Producer
+
+from consumer.demo.broker import ApiKey
+from consumer.errors import FatalError
+from consumer.records import Assignment, Record
+from consumer.stages.source import CommitPoint, Jump, Source, StartAt
+from consumer.timing import SystemClock
+from tests.harness.cluster import FAST_FETCH, FAST_GROUP, Cluster, EmbeddedCluster, unique
+from tests.harness.ledger import committed_offsets
+from tests.harness.processes import eventually
+
+REBALANCE_IN_PROGRESS, COORDINATOR_LOADING = 27, 14  # Kafka protocol guide, "Error Codes"
+
+
+@dataclass
+class Heard:
+    """A listener that keeps what it is told, and may be told to fail."""
+
+    has: list[Assignment] = field(default_factory=list)
+    left: list[Assignment] = field(default_factory=list)
+    on_assigned: Callable[[], None] = lambda: None
+
+    def assigned(self, assignments: list[Assignment]) -> None:
+        self.on_assigned()
+        self.has += assignments
+
+    def revoked(self, assignments: list[Assignment]) -> None:
+        self.left += assignments
+
+    def lost(self, assignments: list[Assignment]) -> None:
+        self.left += assignments
+
+
+class Member:
+    """A source in a group of its own, on a topic of one partition."""
+
+    def __init__(self, cluster: Cluster, *, topic: str | None = None, group: str | None = None) -> None:
+        self.cluster = cluster
+        self.topic = topic or unique("orders")
+        self.group = group or unique("group")
+        if topic is None:
+            cluster.create_topic(self.topic, 1)
+        self.heard = Heard()
+
+    def join(self, start_at: StartAt = "earliest") -> Source:
+        properties = {
+            "bootstrap.servers": self.cluster.bootstrap_servers,
+            "group.id": self.group,
+            "enable.auto.commit": "false",
+            "enable.auto.offset.store": "false",
+            "auto.offset.reset": "error",
+            "enable.partition.eof": "true",
+            **FAST_FETCH,
+            **FAST_GROUP,
+            "partition.assignment.strategy": "cooperative-sticky",
+        }
+        source = Source(properties, topics=[self.topic], start_at=start_at, is_incremental=True, clock=SystemClock())
+        source.subscribe(self.heard)
+        return source
+
+    def write(self, count: int) -> None:
+        producer = Producer({"bootstrap.servers": self.cluster.bootstrap_servers})
+        for number in range(count):
+            producer.produce(self.topic, str(number).encode(), partition=0)
+        assert producer.flush(20) == 0
+
+    def committed(self) -> int | None:
+        return committed_offsets(self.cluster.bootstrap_servers, self.group, self.topic).get(0)
+
+
+def read(source: Source, until: Callable[[list[Record | Jump]], bool]) -> list[Record | Jump]:
+    """Take until the condition holds of all that was taken."""
+    items: list[Record | Jump] = []
+
+    def is_enough() -> bool:
+        items.extend(source.take(100, 0.02))
+        return until(items)
+
+    eventually(is_enough, within_s=30, what=lambda: f"enough; {len(items)} were taken", every_s=0.0)
+    return items
+
+
+def commit(source: Source, assignment: Assignment, offset: int, metadata: str = "") -> None:
+    """Commit as the pipeline does: say it again until the broker has confirmed it."""
+    point = CommitPoint(assignment, offset, metadata)
+
+    def is_committed() -> bool:
+        source.commit([point])
+        source.take(1, 0.02)
+        return source.is_committed(point)
+
+    eventually(is_committed, within_s=30, what=f"a confirmed commit of {offset}", every_s=0.0)
+
+
+@pytest.fixture
+def member(cluster: Cluster) -> Member:
+    return Member(cluster)
+
+
+@pytest.fixture
+def embedded_member(embedded: EmbeddedCluster) -> Member:
+    return Member(embedded)
+
+
+@pytest.fixture
+def closing() -> Iterator[list[Source]]:
+    sources: list[Source] = []
+    yield sources
+    for source in sources:
+        source.close()
+
+
+def test_a_failing_callback_destroys_nothing_silently(member: Member) -> None:
+    def fail() -> None:
+        raise RuntimeError("a defect")
+
+    member.write(10)
+    member.heard.on_assigned = fail
+    source = member.join()
+
+    with pytest.raises(FatalError) as failure:
+        read(source, lambda items: len(items) >= 10)
+
+    assert isinstance(failure.value.__cause__, RuntimeError)
+    with pytest.raises(FatalError):
+        source.close()
+    assert member.committed() is None
+
+
+def test_metadata_alone_can_be_committed_while_the_front_stands_still(member: Member, closing: list[Source]) -> None:
+    member.write(5)
+    source = member.join()
+    closing.append(source)
+    read(source, lambda items: len(items) >= 5)
+    (assignment,) = member.heard.has
+
+    commit(source, assignment, 2, "a map")
+    commit(source, assignment, 2, "another map")
+
+    source.close()
+    closing.clear()
+    again = Member(member.cluster, topic=member.topic, group=member.group)
+    second = again.join()
+    closing.append(second)
+    items = read(second, lambda items: len(items) >= 3)
+    assert [again.heard.has[0].start_offset, again.heard.has[0].metadata] == [2, "another map"]
+    assert [item.offset for item in items[:3]] == [2, 3, 4]
+
+
+def test_a_commit_never_goes_back(member: Member, closing: list[Source]) -> None:
+    member.write(5)
+    source = member.join()
+    closing.append(source)
+    read(source, lambda items: len(items) >= 5)
+    (assignment,) = member.heard.has
+    commit(source, assignment, 4)
+
+    with pytest.raises(FatalError, match="would go back"):
+        source.commit([CommitPoint(assignment, 3, "")])
+
+    assert member.committed() == 4
+
+
+def test_a_commit_for_an_assignment_that_ended_is_not_made(member: Member) -> None:
+    member.write(5)
+    source = member.join()
+    read(source, lambda items: len(items) >= 5)
+    (assignment,) = member.heard.has
+    stranger = Assignment(assignment.topic, assignment.partition, 0)
+
+    source.commit([CommitPoint(stranger, 5, "")])
+    source.take(1, 0.2)
+
+    source.close()
+    assert member.committed() is None
+    assert member.heard.left == [assignment]
+
+
+@pytest.mark.parametrize("code", [REBALANCE_IN_PROGRESS, COORDINATOR_LOADING])
+def test_a_refused_commit_is_made_again(embedded_member: Member, closing: list[Source], code: int) -> None:
+    member = embedded_member
+    assert isinstance(member.cluster, EmbeddedCluster)
+    member.write(5)
+    source = member.join()
+    closing.append(source)
+    read(source, lambda items: len(items) >= 5)
+    (assignment,) = member.heard.has
+    member.cluster.broker.push_errors(ApiKey.OFFSET_COMMIT, [code] * 3)
+
+    commit(source, assignment, 5)
+
+    assert member.committed() == 5
+
+
+def test_a_partition_whose_commit_cannot_be_read_waits_and_is_asked_for_again(
+    embedded_member: Member, closing: list[Source]
+) -> None:
+    member = embedded_member
+    assert isinstance(member.cluster, EmbeddedCluster)
+    member.write(5)
+    first = member.join()
+    read(first, lambda items: len(items) >= 5)
+    commit(first, member.heard.has[0], 3)
+    first.close()
+    again = Member(member.cluster, topic=member.topic, group=member.group)
+    member.cluster.broker.push_errors(ApiKey.OFFSET_FETCH, [29] * 2)  # GROUP_AUTHORIZATION_FAILED is not retried within
+
+    source = again.join()
+    closing.append(source)
+    items = read(source, lambda items: len(items) >= 2)
+
+    assert [item.offset for item in items[:2]] == [3, 4]
+    assert again.heard.has[0].start_offset == 3
+
+
+def test_a_position_overtaken_by_retention_goes_on_at_the_start_of_the_log(
+    member: Member, closing: list[Source]
+) -> None:
+    member.write(10)
+    first = member.join()
+    read(first, lambda items: len(items) >= 10)
+    commit(first, member.heard.has[0], 4)
+    first.close()
+    member.cluster.delete_records(member.topic, 0, 7)
+
+    again = Member(member.cluster, topic=member.topic, group=member.group)
+    source = again.join()
+    closing.append(source)
+    items = read(source, lambda items: sum(isinstance(item, Record) for item in items) >= 3)
+
+    assert items[0] == Jump(again.heard.has[0], 7, is_expired=True)
+    assert [item.offset for item in items[1:]] == [7, 8, 9]
+
+
+def test_a_position_beyond_the_end_holds_and_touches_nothing(member: Member, closing: list[Source]) -> None:
+    member.write(3)
+    first = member.join()
+    read(first, lambda items: len(items) >= 3)
+    commit(first, member.heard.has[0], 50)
+    first.close()
+
+    again = Member(member.cluster, topic=member.topic, group=member.group)
+    source = again.join()
+    closing.append(source)
+    eventually(lambda: source.take(10, 0.02) or source.holds, within_s=30, what="a hold", every_s=0.0)
+    member.write(2)
+    for _ in range(20):
+        assert source.take(10, 0.02) == []
+
+    assert again.heard.has == []
+    assert member.committed() == 50
+
+
+def test_a_paused_partition_delivers_nothing_until_resumed_and_then_everything(
+    member: Member, closing: list[Source]
+) -> None:
+    source = member.join()
+    closing.append(source)
+    eventually(lambda: source.take(1, 0.02) or member.heard.has, within_s=30, what="an assignment", every_s=0.0)
+    source.set_paused(set(member.heard.has))
+    member.write(20)
+    for _ in range(20):
+        assert source.take(10, 0.02) == []
+
+    source.set_paused(set())
+    items = read(source, lambda items: sum(isinstance(item, Record) for item in items) >= 20)
+
+    assert [item.offset for item in items if isinstance(item, Record)] == list(range(20))
