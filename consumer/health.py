@@ -13,6 +13,7 @@ from http import HTTPStatus
 import orjson
 
 from consumer.config import Config
+from consumer.errors import ConfigError
 from consumer.tallies import Snapshot
 from consumer.timing import Clock
 
@@ -46,8 +47,16 @@ class HealthServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
-        """Listen. Returns the port."""
-        self._server = await asyncio.start_server(self._serve, self._host, self._port, limit=_MAX_HEAD_BYTES)
+        """Listen. Returns the port.
+
+        Raises:
+            ConfigError: The address or port cannot be had.
+        """
+        try:
+            self._server = await asyncio.start_server(self._serve, self._host, self._port, limit=_MAX_HEAD_BYTES)
+        except OSError as error:
+            problem = f"health.port: {self._port} on {self._host} cannot be had ({error.strerror}); take another, or 0"
+            raise ConfigError([problem]) from error
         return int(self._server.sockets[0].getsockname()[1])
 
     async def aclose(self) -> None:

@@ -75,6 +75,21 @@ def test_a_kill_loses_nothing_and_commits_nothing_too_early(world: World) -> Non
     assert premature_commits(watcher.commits, world.manifest(), world.record(), world.letters()) == []
 
 
+def test_a_rehearsal_sends_tests_alone_and_leaves_the_group_of_the_real_run_alone(world: World) -> None:
+    world.produce("orders", 300)
+    world.cluster.create_topic(f"{world.group}-test.dead-letter", 1)
+    consumer = world.consumer(pinterest__test="true")
+    to_accept = sum(line.expect == "accepted" for line in world.manifest())
+
+    consumer.wait_until(lambda: len(world.record()) >= to_accept, within_s=30, what="all events")
+    ledger = stop(consumer)
+
+    assert all(event.test for event in world.record())
+    assert ledger["total"]["accepted"] == 0
+    assert ledger["total"]["skipped"]["account_in_test"] == to_accept
+    assert world.committed() == {}
+
+
 def test_a_second_signal_leaves_at_once_with_offsets_uncommitted(world: World) -> None:
     world.set_faults({"kind": "delay", "ms": 9_000})
     world.produce("orders", 100)

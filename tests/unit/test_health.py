@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from consumer.config import Config
+from consumer.errors import ConfigError
 from consumer.health import HealthServer
 from consumer.ledger import Ledger
 from consumer.records import HoldCause
@@ -187,3 +188,18 @@ def test_what_is_no_request_gets_no_answer_and_harms_no_later_one(
     assert first == b""
     assert following.startswith(b"HTTP/1.1 200 OK")
     assert caplog.text == ""  # a prober's manners are not our incident
+
+
+def test_a_port_that_is_taken_is_told_with_its_remedy() -> None:
+    async def act() -> None:
+        first = server_of(Snapshot())
+        taken = await first.start()
+        try:
+            config = CONFIG.model_copy(update={"health": CONFIG.health.model_copy(update={"port": taken})})
+            second = HealthServer(config, snapshot=Snapshot, metrics=lambda: b"", clock=ManualClock())
+            with pytest.raises(ConfigError, match=rf"health\.port: {taken} on 127\.0\.0\.1 cannot be had"):
+                await second.start()
+        finally:
+            await first.aclose()
+
+    asyncio.run(act())
