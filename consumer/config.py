@@ -268,8 +268,8 @@ class Privacy(Section):
 
 
 class Shutdown(Section):
-    drain_s: float = Field(default=25.0, gt=0, le=600)
-    """How long requests in flight may finish at a stop or hand-over."""
+    drain_s: float = Field(default=25.0, gt=0, le=240)
+    """How long requests in flight may finish at a stop or hand-over; the group is not polled meanwhile."""
 
 
 class Health(Section):

@@ -19,9 +19,10 @@ from typing import Protocol, assert_never
 
 import structlog
 
+from consumer.books import Books
 from consumer.config import Config
 from consumer.errors import FatalError
-from consumer.ledger import Entry, Ledger
+from consumer.ledger import Ledger
 from consumer.records import (
     Abandoned,
     Accepted,
@@ -50,10 +51,9 @@ from consumer.stages.deadletter import DeadLetters
 from consumer.stages.decoder import Decoder
 from consumer.stages.lookups import Lookups
 from consumer.stages.mapper import Mapper, serialise
-from consumer.stages.offsets import MAX_METADATA_CHARS, SettledMap, Tracker
-from consumer.stages.sink import BatchResult, Sink
-from consumer.stages.source import CommitPoint, Jump, Source
-from consumer.tallies import InHand, Snapshot, Tallies
+from consumer.stages.sink import BatchResult, Hold, Sink
+from consumer.stages.source import Jump, Source
+from consumer.tallies import Snapshot
 from consumer.timing import Clock
 
 _log = structlog.get_logger(__name__)
@@ -64,8 +64,6 @@ _SIP_S = 0.1
 _PAUSE_AFTER_S = 2.0
 _COMMIT_EVERY_S = 0.2
 _COMMITS_WAIT_S = 5.0
-_MAP_FULL = 0.75
-_MAP_ROOMY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +126,15 @@ class Pipeline:
         self._outbox = outbox
         self._inbox = inbox
         self._clock = clock
-        self._trackers: dict[Assignment, Tracker] = {}
+        self._books = Books(config.limits)
         self._leaving: set[Assignment] = set()
-        self._points: dict[Assignment, tuple[tuple[int, int], CommitPoint]] = {}
-        self._map_full: set[Assignment] = set()
-        self._in_hand = InHand(config.limits.max_events, config.limits.max_bytes)
         self._full_since_s: float | None = None
         self._sipped_s = 0.0
         self._commit_at_s = 0.0
         self._stop = threading.Event()
+        self._told: dict[str, Hold] = {}
         self._is_member = False
         self._is_broken = False
-        self.ledger = Ledger()
-        self.tallies = Tallies()
         self.snapshot = Snapshot()
         """The latest picture for other threads; replaced, never changed."""
 
@@ -174,11 +168,11 @@ class Pipeline:
         self._deliver()
         self._commit_if_due()
         self._regulate()
-        if self._in_hand.is_full:
+        if self._books.in_hand.is_full:
             self._receive(wait_s=_SIP_S)
             self._sip()
         else:
-            for item in self._source.take(min(_TAKE, self._in_hand.room), _TAKE_WAIT_S):
+            for item in self._source.take(min(_TAKE, self._books.in_hand.room), _TAKE_WAIT_S):
                 self._read(item)
 
     def _sip(self) -> None:
@@ -192,34 +186,22 @@ class Pipeline:
     def _regulate(self) -> None:
         """Pause what must not be read now: all when full for long, else what waits for the registry or its map."""
         now_s = self._clock.monotonic_s()
-        if self._in_hand.is_full:
+        if self._books.in_hand.is_full:
             self._full_since_s = self._full_since_s or now_s
-        elif self._in_hand.is_half_empty:
+        elif self._books.in_hand.is_half_empty:
             self._full_since_s = None
         is_long_full = self._full_since_s is not None and now_s - self._full_since_s >= _PAUSE_AFTER_S
-        self._source.set_paused(set(self._trackers) if is_long_full else self._lookups.held() | self._map_full)
+        self._source.set_paused(set(self._books) if is_long_full else self._lookups.held() | self._books.map_full)
 
     # --- reads, decodes, maps, batches ---------------------------------------------------------------------
 
     def _read(self, item: Record | Jump) -> None:
-        tracker = self._trackers[item.assignment]
-        entry = self.ledger.of(item.assignment)
-        jumped = tracker.skip_to(item.offset)
         if isinstance(item, Jump):
-            if item.is_expired:
-                entry.expired += jumped
-            else:
-                entry.gaps += jumped
-            return
-        entry.gaps += jumped
-        tracker.take(item.offset)
-        entry.consumed += 1
-        self.tallies.consumed[item.assignment.topic] += 1
-        self._in_hand.add(item.size_bytes)
-        if tracker.was_settled_before(item.offset, item.message.leader_epoch()):
-            self._skip(item, SkipReason.ALREADY_SETTLED)
+            self._books.jump(item.assignment, item.offset, is_expired=item.is_expired)
+        elif self._books.take(item):
+            self._books.skipped(item, SkipReason.ALREADY_SETTLED)
         elif item.message.value() is None:
-            self._skip(item, SkipReason.TOMBSTONE)
+            self._books.skipped(item, SkipReason.TOMBSTONE)
         else:
             self._decode(item)
 
@@ -229,25 +211,34 @@ class Pipeline:
                 self._map(record, decoded)
             case SchemaNeeded(ref):
                 if not self._lookups.add(ref, record, self._clock.monotonic_s()):
-                    self._dead_letter(record, DeadLetterReason.SCHEMA_UNKNOWN, "decode", _unknown(ref))
+                    self._dead_letter(_schema_unknown(record, ref))
             case Undecodable(detail, reason):
-                self._dead_letter(record, reason, "decode", detail)
+                self._dead_letter(Letter(record, reason, "decode", detail))
 
     def _map(self, record: Record, decoded: Decoded) -> None:
         headers = record.message.headers() or []
         match self._mapper.map(record.assignment.topic, decoded, headers, self._clock.wall_s()):
             case Mapped() as mapped:
                 event = serialise(record, mapped)
-                self._in_hand.grow(record, len(event.body))
+                self._books.in_hand.grow(record, len(event.body))
                 if not self._batcher.fits(event):
                     detail = f"the event takes {len(event.body)} bytes, more than a request may"
-                    self._dead_letter(record, DeadLetterReason.OVERSIZED, "map", detail, event)
+                    self._dead_letter(
+                        Letter(
+                            record,
+                            DeadLetterReason.OVERSIZED,
+                            "map",
+                            detail,
+                            ad_account_id=event.ad_account_id,
+                            event_id=event.event_id,
+                        )
+                    )
                 elif self._repeats.admit(event):
                     self._batch(event)
             case Skipped(reason):
-                self._skip(record, reason)
+                self._books.skipped(record, reason)
             case Invalid(problems, reason):
-                self._dead_letter(record, reason, "map", "; ".join(problems))
+                self._dead_letter(Letter(record, reason, "map", "; ".join(problems)))
 
     def _batch(self, event: Event) -> None:
         for batch in self._batcher.add(event, self._clock.monotonic_s()):
@@ -277,15 +268,13 @@ class Pipeline:
         except queue.Empty:
             pass
         for letter in self._dead_letters.poll():
-            if (entry := self._settle(letter.record)) is not None:
-                entry.dead_lettered[letter.reason] += 1
-                self.tallies.dead_lettered[letter.record.assignment.topic, letter.reason] += 1
+            self._books.dead_lettered(letter.record, letter.reason)
 
     def _open(self, mail: Mail) -> None:
         now_s = self._clock.monotonic_s()
         match mail:
             case BatchResult(_, answer):
-                self.tallies.answers[type(answer).__name__.lower()] += 1
+                self._books.tallies.answers[type(answer).__name__.lower()] += 1
                 for verdict in self._sink.receive(mail, now_s, self._clock.wall_s()):
                     self._conclude(verdict)
             case SchemaFound(ref, schema, references):
@@ -294,7 +283,7 @@ class Pipeline:
                     self._decode(record)
             case SchemaUnknown(ref):
                 for record in self._lookups.unknown(ref, now_s):
-                    self._dead_letter(record, DeadLetterReason.SCHEMA_UNKNOWN, "decode", _unknown(ref))
+                    self._dead_letter(_schema_unknown(record, ref))
             case SchemaRefused(ref, detail):
                 self._decoder.refuse(ref, detail)
                 for record in self._lookups.answered(ref):
@@ -314,90 +303,33 @@ class Pipeline:
             case Accepted():
                 self._accepted(event)
                 return
-            case Rejected(detail, reason, http_status, api_code):
-                self._dead_letter(
-                    record,
-                    reason,
-                    "deliver",
-                    detail,
-                    event,
-                    http_status,
-                    api_code,
-                    verdict.attempts,
-                    verdict.first_failed_s,
-                )
+            case Rejected() as rejected:
+                self._dead_letter(_rejected(verdict, rejected))
             case Expired():
-                self._skip(record, SkipReason.TOO_OLD, event.event_name)
+                self._books.skipped(record, SkipReason.TOO_OLD, event.event_name)
             case Abandoned():
-                self._abandon(record)
+                self._books.abandoned(record)
             case _:
                 assert_never(verdict.outcome)
         if (successor := self._repeats.next_in_line(event)) is not None:
             self._batch(successor)
 
-    # --- settles -------------------------------------------------------------------------------------------
-
-    def _settle(self, record: Record) -> Entry | None:
-        """Note a record as settled, unless its assignment has ended. Returns where to book the outcome."""
-        self._in_hand.remove(record.size_bytes)
-        tracker = self._trackers.get(record.assignment)
-        if tracker is None:
-            self.ledger.late += 1
-            return None
-        tracker.settle(record.offset, record.message.leader_epoch())
-        return self.ledger.of(record.assignment)
-
     def _accepted(self, event: Event) -> None:
         copies = self._repeats.superfluous(event)
         if self._config.pinterest.test:
-            self._skip(event.record, SkipReason.ACCOUNT_IN_TEST, event.event_name)
-        elif (entry := self._settle(event.record)) is not None:
-            entry.accepted += 1
-            self.tallies.accept(event, self._clock.wall_s())
+            self._books.skipped(event.record, SkipReason.ACCOUNT_IN_TEST, event.event_name)
+        else:
+            self._books.accepted(event, self._clock.wall_s())
         for copy in copies:
-            self._skip(copy.record, SkipReason.DUPLICATE, copy.event_name)
+            self._books.skipped(copy.record, SkipReason.DUPLICATE, copy.event_name)
 
-    def _skip(self, record: Record, reason: SkipReason, event_name: str = "") -> None:
-        if (entry := self._settle(record)) is not None:
-            entry.skipped[reason] += 1
-            self.tallies.skipped[record.assignment.topic, event_name, reason] += 1
+    # --- dead-letters --------------------------------------------------------------------------------------
 
-    def _dead_letter(
-        self,
-        record: Record,
-        reason: DeadLetterReason,
-        stage: str,
-        detail: str,
-        event: Event | None = None,
-        http_status: int | None = None,
-        api_code: int | None = None,
-        attempts: int = 0,
-        first_failed_s: float | None = None,
-    ) -> None:
-        if record.assignment not in self._trackers:
-            self._settle(record)  # a late verdict: the next owner of the partition judges again
-            return
-        self._dead_letters.send(
-            Letter(
-                record,
-                reason,
-                stage,
-                detail,
-                ad_account_id=event.ad_account_id if event is not None else None,
-                event_id=event.event_id if event is not None else None,
-                http_status=http_status,
-                api_code=api_code,
-                attempts=attempts,
-                first_failed_s=first_failed_s,
-                failed_s=self._clock.wall_s(),
-            )
-        )
-
-    def _abandon(self, record: Record) -> None:
-        self._in_hand.remove(record.size_bytes)
-        if record.assignment in self._trackers:
-            self.ledger.of(record.assignment).abandoned += 1
-            self.tallies.abandoned[record.assignment.topic] += 1
+    def _dead_letter(self, letter: Letter) -> None:
+        if letter.record.assignment in self._books:
+            self._dead_letters.send(letter)
+        else:
+            self._books.came_late(letter.record)
 
     # --- commits -------------------------------------------------------------------------------------------
 
@@ -405,57 +337,43 @@ class Pipeline:
         now_s = self._clock.monotonic_s()
         if now_s >= self._commit_at_s:
             self._commit_at_s = now_s + _COMMIT_EVERY_S
-            self._commit(self._trackers)
+            self._commit(self._books)
             self._publish()
 
     def _commit(self, assignments: Iterable[Assignment], *, is_final: bool = False) -> None:
-        self._source.commit([self._commit_point(assignment) for assignment in assignments], is_final=is_final)
+        self._source.commit(self._books.commit_points(assignments), is_final=is_final)
 
-    def _commit_point(self, assignment: Assignment) -> CommitPoint:
-        """Up to where everything is settled, with the map of what is settled above as far as it fits."""
-        tracker = self._trackers[assignment]
-        known = self._points.get(assignment)
-        if known is not None and known[0] == tracker.state:
-            return known[1]
-        metadata = tracker.settled_map().encode()
-        if len(metadata) > _MAP_FULL * MAX_METADATA_CHARS:
-            self._map_full.add(assignment)
-        elif len(metadata) < _MAP_ROOMY * MAX_METADATA_CHARS:
-            self._map_full.discard(assignment)
-        point = CommitPoint(assignment, tracker.committable, metadata)
-        self._points[assignment] = (tracker.state, point)
-        return point
+    def _is_committed(self, assignments: Iterable[Assignment]) -> bool:
+        return all(self._source.is_committed(point) for point in self._books.commit_points(assignments))
 
     # --- assignments come and go ---------------------------------------------------------------------------
 
     def is_live(self, assignment: Assignment) -> bool:
         """Is this assignment ours, and not about to leave?"""
-        return assignment in self._trackers and assignment not in self._leaving
+        return assignment in self._books and assignment not in self._leaving
 
     def assigned(self, assignments: list[Assignment]) -> None:
         """Start to track. The list may be empty: a member of the group that has nothing to read."""
         self._is_member = True
         for assignment in assignments:
-            carried = SettledMap.decode(assignment.metadata, assignment.start_offset)
-            self._trackers[assignment] = Tracker(assignment.start_offset, carried)
-            self.ledger.open(assignment)
+            self._books.open(assignment)
         self._publish()
-        _log.info("partitions_assigned", partitions=[str(a) for a in assignments], owned=len(self._trackers))
+        _log.info("partitions_assigned", partitions=[str(a) for a in assignments], owned=len(self._books))
 
     def revoked(self, assignments: list[Assignment]) -> None:
         """Hand over: start nothing more for these, let what is under way finish, commit."""
         if self._is_broken:
             return
-        self._hand_over({assignment for assignment in assignments if assignment in self._trackers})
-        _log.info("partitions_revoked", partitions=[str(a) for a in assignments], owned=len(self._trackers))
+        self._hand_over({assignment for assignment in assignments if assignment in self._books})
+        _log.info("partitions_revoked", partitions=[str(a) for a in assignments], owned=len(self._books))
 
     def lost(self, assignments: list[Assignment]) -> None:
         """Let go at once: another member owns these already, so nothing may be committed."""
-        lost = {assignment for assignment in assignments if assignment in self._trackers}
+        lost = {assignment for assignment in assignments if assignment in self._books}
         self._leaving |= lost
         self._let_go(lost)
         self._end(lost)
-        _log.warning("partitions_lost", partitions=[str(a) for a in assignments], owned=len(self._trackers))
+        _log.warning("partitions_lost", partitions=[str(a) for a in assignments], owned=len(self._books))
 
     def _hand_over(self, leaving: set[Assignment]) -> None:
         """Within a rebalance: the group waits for us, and sees our last commit before another owner reads."""
@@ -478,7 +396,7 @@ class Pipeline:
         """
         deadline_s = self._clock.monotonic_s() + self._config.shutdown.drain_s
         while True:
-            staying = set(self._trackers)
+            staying = set(self._books)
             self._leaving |= staying
             self._let_go(staying)
             now_s = self._clock.monotonic_s()
@@ -493,18 +411,15 @@ class Pipeline:
     def _is_under_way(self, assignments: set[Assignment]) -> bool:
         return bool(self._sink.under_way(assignments) or self._dead_letters.under_way(assignments))
 
-    def _is_committed(self, assignments: set[Assignment]) -> bool:
-        return all(self._source.is_committed(self._commit_point(assignment)) for assignment in assignments)
-
     def _let_go(self, leaving: set[Assignment]) -> None:
         """Abandon what is not under way: nobody has seen it outside, so the next owner repeats nothing."""
         for record in self._lookups.abandon(leaving):
-            self._abandon(record)
+            self._books.abandoned(record)
         for letter in self._dead_letters.abandon(leaving):
-            self._abandon(letter.record)
+            self._books.abandoned(letter.record)
         # Copies before originals, or a copy would take the place of its original.
         for event in self._repeats.abandon(leaving):
-            self._abandon(event.record)
+            self._books.abandoned(event.record)
         for event in self._batcher.abandon(leaving):
             self._conclude(Verdict(event, Abandoned(), attempts=0))
         for verdict in self._sink.abandon(leaving):
@@ -512,50 +427,55 @@ class Pipeline:
 
     def _end(self, leaving: set[Assignment]) -> None:
         """Close the books. Verdicts on what is still under way will find nobody."""
-        if self._is_under_way(leaving):
-            _log.warning("drain_incomplete", events=len(self._sink.under_way(leaving)))
-        for record in (
-            *(event.record for event in self._sink.under_way(leaving)),
-            *(letter.record for letter in self._dead_letters.under_way(leaving)),
-        ):
-            self.ledger.of(record.assignment).abandoned += 1
-            self.tallies.abandoned[record.assignment.topic] += 1
-        self._post()
-        for assignment in leaving:
-            del self._trackers[assignment]
-            self._points.pop(assignment, None)
-            self._map_full.discard(assignment)
-            self.ledger.of(assignment).in_hand = 0
-            self.ledger.close(assignment)
+        events, letters = self._sink.under_way(leaving), self._dead_letters.under_way(leaving)
+        if events or letters:
+            _log.warning("left_under_way", events=len(events), letters=len(letters))
+        for record in (*(event.record for event in events), *(letter.record for letter in letters)):
+            self._books.left_under_way(record)
+        self._books.close(leaving)
         self._leaving -= leaving
         self._publish()
 
     # --- seen from outside ---------------------------------------------------------------------------------
 
-    def _post(self) -> None:
-        """Bring the ledger's figures up to what the trackers count."""
-        for assignment, tracker in self._trackers.items():
-            entry = self.ledger.of(assignment)
-            entry.in_hand = tracker.unsettled
-            entry.span = tracker.next_offset - tracker.start_offset
+    @property
+    def ledger(self) -> Ledger:
+        """To be read by other threads only after `run` has returned; until then `snapshot` shows it."""
+        return self._books.ledger
+
+    def _tell_of_holds(self) -> None:
+        """One line when an account is held for a cause that is new for it, and one when it is well again."""
+        held = dict(self._sink.holds())
+        for account, hold in held.items():
+            if account not in self._told or self._told[account].cause is not hold.cause:
+                about = {"ad_account_id": account, "cause": hold.cause.value, "detail": hold.detail}
+                if hold.cause in (HoldCause.THROTTLED, HoldCause.UNAVAILABLE):  # these end by themselves
+                    _log.warning("ad_account_held", **about)
+                else:
+                    _log.error("ad_account_held", **about)
+        for account in self._told.keys() - held.keys():
+            _log.info("ad_account_released", ad_account_id=account, cause=self._told[account].cause.value)
+        self._told = held
 
     def _publish(self) -> None:
         """Show other threads how things stand."""
-        self._post()
+        self._tell_of_holds()
+        books = self._books
+        books.post()
         self.snapshot = Snapshot(
             at_s=self._clock.monotonic_s(),
             is_member=self._is_member,
-            partitions=len(self._trackers),
+            partitions=len(books),
             paused=self._source.paused,
-            in_hand_events=self._in_hand.events,
-            in_hand_bytes=self._in_hand.size_bytes,
+            in_hand_events=books.in_hand.events,
+            in_hand_bytes=books.in_hand.size_bytes,
             in_flight=self._sink.in_flight,
             letters_waiting=self._dead_letters.waiting,
             commit_failures=self._source.commit_failures,
-            held_accounts=dict(Counter(hold.cause for _, hold in self._sink.holds())),
+            held_accounts=dict(Counter(hold.cause for hold in self._told.values())),
             holds=self._holds(),
-            tallies=self.tallies.copy(),
-            ledger=self.ledger.as_dict(),
+            tallies=books.tallies.copy(),
+            ledger=books.ledger.as_dict(),
         )
 
     def _holds(self) -> dict[HoldCause, int]:
@@ -565,5 +485,21 @@ class Pipeline:
         return holds
 
 
-def _unknown(ref: SchemaRef) -> str:
-    return f"the registry knows no schema {ref.id}"
+def _schema_unknown(record: Record, ref: SchemaRef) -> Letter:
+    return Letter(record, DeadLetterReason.SCHEMA_UNKNOWN, "decode", f"the registry knows no schema {ref.id}")
+
+
+def _rejected(verdict: Verdict, rejected: Rejected) -> Letter:
+    event = verdict.event
+    return Letter(
+        event.record,
+        rejected.reason,
+        "deliver",
+        rejected.detail,
+        ad_account_id=event.ad_account_id,
+        event_id=event.event_id,
+        http_status=rejected.http_status,
+        api_code=rejected.api_code,
+        attempts=verdict.attempts,
+        first_failed_s=verdict.first_failed_s,
+    )

@@ -7,7 +7,6 @@ its letter was acknowledged by the dead-letter topic, or it was skipped for a na
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -102,6 +101,15 @@ class Assignment:
 
     def __str__(self) -> str:
         return f"{self.topic}[{self.partition}]"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitPoint:
+    """What to commit for one assignment: the next offset to read, and the map of what is settled above it."""
+
+    assignment: Assignment
+    offset: int
+    metadata: str
 
 
 # Records and events are made once per message on the hot path: not frozen, as frozen dataclasses cost
@@ -291,5 +299,4 @@ class Letter:
     api_code: int | None = None
     attempts: int = 0
     first_failed_s: float | None = None
-    failed_s: float = 0.0
-    extra: Mapping[str, str] = field(default_factory=dict)
+    """Unix seconds of the first failure, if this was not it."""

@@ -46,11 +46,11 @@ def _by_cause(counts: Mapping[HoldCause, int]) -> Reading:
     return [(count, {"cause": cause}) for cause, count in counts.items()]
 
 
-def _gaps(ledger: Mapping[str, Any]) -> Counter[str]:
-    gaps: Counter[str] = Counter()
+def _by_topic(ledger: Mapping[str, Any], figure: str) -> Reading:
+    counts: Counter[str] = Counter()
     for partition, entry in ledger.get("partitions", {}).items():  # named as in `orders[3]`
-        gaps[partition.rpartition("[")[0]] += entry["gaps"]
-    return gaps
+        counts[partition.rpartition("[")[0]] += entry[figure]
+    return [(count, {"topic": topic}) for topic, count in counts.items()]
 
 
 METRICS: tuple[Metric, ...] = (
@@ -110,7 +110,14 @@ METRICS: tuple[Metric, ...] = (
         "counter",
         "{offset}",
         "Offsets that held no record: compaction or transaction markers, else a loss.",
-        lambda s: [(n, {"topic": topic}) for topic, n in _gaps(s.ledger).items()],
+        lambda s: _by_topic(s.ledger, "gaps"),
+    ),
+    Metric(
+        "records_expired",
+        "counter",
+        "{record}",
+        "Records that retention took before they were read: lost.",
+        lambda s: _by_topic(s.ledger, "expired"),
     ),
     Metric(
         "answers",

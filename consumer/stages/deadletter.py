@@ -29,6 +29,8 @@ class _Posting:
     """A letter on its way, and how much of it is still meant to be written."""
 
     letter: Letter
+    failed_s: float
+    """Unix seconds at which the record was given up."""
     slimmed: int = 0
     """0: whole; 1: without the record's own headers; 2: without its value, a pointer to the original."""
     not_before_s: float = 0.0
@@ -65,7 +67,7 @@ class DeadLetters:
 
     def send(self, letter: Letter) -> None:
         """Write a letter; it comes back from `poll` once it is safe."""
-        self._produce(_Posting(letter))
+        self._produce(_Posting(letter, self._clock.wall_s()))
 
     def poll(self, wait_s: float = 0.0) -> list[Letter]:
         """Serve the producer. Returns the letters that are safe since the last call: their records are settled."""
@@ -104,7 +106,7 @@ class DeadLetters:
                 self._topic,
                 key=message.key(),
                 value=message.value() if posting.slimmed < 2 else None,
-                headers=_headers(letter, self._group, posting.slimmed),
+                headers=_headers(posting, self._group),
                 on_delivery=lambda error, _: self._delivered(posting, error),
             )
         except BufferError:
@@ -132,8 +134,9 @@ class DeadLetters:
         self._retries.append(posting)
 
 
-def _headers(letter: Letter, group: str, slimmed: int) -> list[tuple[str, str | bytes | None]]:
+def _headers(posting: _Posting, group: str) -> list[tuple[str, str | bytes | None]]:
     """The record's own headers, then ours; ours replace those of an earlier failure."""
+    letter, slimmed = posting.letter, posting.slimmed
     record, where = letter.record, letter.record.assignment
     ours: dict[str, str] = {
         "reason": letter.reason,
@@ -145,8 +148,8 @@ def _headers(letter: Letter, group: str, slimmed: int) -> list[tuple[str, str | 
         "timestamp": str(record.message.timestamp()[1]),
         "group": group,
         "attempts": str(letter.attempts),
-        "first-failed-at": _iso(letter.first_failed_s or letter.failed_s),
-        "failed-at": _iso(letter.failed_s),
+        "first-failed-at": _iso(letter.first_failed_s or posting.failed_s),
+        "failed-at": _iso(posting.failed_s),
         "replays": "0",
     }
     optional = {

@@ -104,6 +104,7 @@ class Tracker:
         # Offsets are taken in ascending order, so both run the same way. The queue finds the lowest in O(1);
         # a plain dict would scan past every deleted key to find its first.
         self._unsettled: dict[int, None] = {}
+        self._abandoned: set[int] = set()
         self._order: deque[int] = deque()
 
     @property
@@ -112,9 +113,9 @@ class Tracker:
         return self.next_offset, len(self._unsettled)
 
     @property
-    def unsettled(self) -> int:
-        """How many records are in hand, counted from the records themselves."""
-        return len(self._unsettled)
+    def in_hand(self) -> int:
+        """How many records are taken and neither settled nor abandoned, counted from the records themselves."""
+        return len(self._unsettled) - len(self._abandoned)
 
     @property
     def committable(self) -> int:
@@ -160,12 +161,21 @@ class Tracker:
         Raises:
             ContractError: It was not in hand: settled twice, or never taken. Nothing may be committed then.
         """
-        try:
-            del self._unsettled[offset]
-        except KeyError:
-            raise ContractError(f"offset {offset} was settled but is not in hand") from None
+        if offset not in self._unsettled or offset in self._abandoned:
+            raise ContractError(f"offset {offset} was settled but is not in hand")
+        del self._unsettled[offset]
         if leader_epoch is not None and leader_epoch > self._leader_epoch:
             self._leader_epoch = leader_epoch
+
+    def abandon(self, offset: int) -> None:
+        """Note that nothing more will be done for a record: it is in hand no longer, and never committed past.
+
+        Raises:
+            ContractError: It was not in hand.
+        """
+        if offset not in self._unsettled or offset in self._abandoned:
+            raise ContractError(f"offset {offset} was abandoned but is not in hand")
+        self._abandoned.add(offset)
 
     def was_settled_before(self, offset: int, leader_epoch: int | None) -> bool:
         """Did an earlier owner settle this offset? Asked once per record, in ascending order.

@@ -23,7 +23,7 @@ from confluent_kafka import (
 from confluent_kafka import Message as KafkaMessage
 
 from consumer.errors import ConfigError, FatalError
-from consumer.records import Assignment, HoldCause, Record
+from consumer.records import Assignment, CommitPoint, HoldCause, Record
 from consumer.timing import Clock
 
 _log = structlog.get_logger(__name__)
@@ -44,15 +44,6 @@ class Jump:
     assignment: Assignment
     offset: int
     is_expired: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CommitPoint:
-    """What to commit for one assignment."""
-
-    assignment: Assignment
-    offset: int
-    metadata: str
 
 
 class Listener(Protocol):
@@ -78,6 +69,12 @@ class _Live:
     """Offset and metadata of the last commit the broker has confirmed."""
     requested: tuple[int, str] | None = None
     requested_s: float = 0.0
+    takes_metadata: bool = True
+    """False once the broker has refused some as too large: then offsets go without."""
+
+    def wanted(self, point: CommitPoint) -> tuple[int, str]:
+        """What to ask for: offset and metadata."""
+        return point.offset, point.metadata if self.takes_metadata else ""
 
 
 class Source:
@@ -271,14 +268,16 @@ class Source:
         for point in points:
             key = (point.assignment.topic, point.assignment.partition)
             live = self._live.get(key)
-            wanted = (point.offset, point.metadata)
-            if live is None or live.assignment is not point.assignment or wanted == live.acknowledged:
+            if live is None or live.assignment is not point.assignment:
+                continue
+            wanted = live.wanted(point)
+            if wanted == live.acknowledged:
                 continue
             if live.requested is not None and not is_final and now_s - live.requested_s < _COMMIT_PATIENCE_S:
                 continue
             if live.acknowledged is not None and point.offset < live.acknowledged[0]:
                 raise FatalError(f"{point.assignment}: a commit of {point.offset} would go back")
-            partition = TopicPartition(*key, point.offset, point.metadata)
+            partition = TopicPartition(*key, *wanted)
             # Storing the offset that is stored already carries no new metadata, so a map that changed alone goes by
             # `commit(offsets=…)`. That call does not check ownership; the assignment was checked above.
             if live.acknowledged is None or point.offset > live.acknowledged[0]:
@@ -318,6 +317,7 @@ class Source:
             live = self._live.get((partition.topic, partition.partition))
             if live is not None:
                 live.requested = None
+                live.takes_metadata = live.takes_metadata and error.code() != KafkaError.OFFSET_METADATA_TOO_LARGE
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         with self._failures_kept():
@@ -340,11 +340,7 @@ class Source:
     def is_committed(self, point: CommitPoint) -> bool:
         """Has the broker confirmed this very point? True as well if the assignment is not ours any more."""
         live = self._live.get((point.assignment.topic, point.assignment.partition))
-        return (
-            live is None
-            or live.assignment is not point.assignment
-            or live.acknowledged == (point.offset, point.metadata)
-        )
+        return live is None or live.assignment is not point.assignment or live.acknowledged == live.wanted(point)
 
     # --- assignments ---------------------------------------------------------------------------------------
 

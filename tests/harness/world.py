@@ -197,11 +197,12 @@ class World:
         return Watcher(self.cluster.bootstrap_servers, self.group, partitions)
 
     def metric(self, consumer: Child, name: str) -> float:
-        """The one value of a metric without labels, scraped from a running consumer."""
+        """The first value of a metric, scraped from a running consumer; nought if it has none yet."""
         port = json.loads(next(line for line in consumer.stderr().splitlines() if '"started"' in line))["health_port"]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
-        return float(next(line.rpartition(" ")[2] for line in lines if line.startswith((f"{name} ", f"{name}{{"))))
+        values = (line.rpartition(" ")[2] for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+        return float(next(values, 0))
 
     # --- waiting -------------------------------------------------------------------------------------------
 

@@ -10,14 +10,18 @@ from confluent_kafka import Producer
 
 from consumer.demo.broker import ApiKey
 from consumer.errors import FatalError
-from consumer.records import Assignment, Record
-from consumer.stages.source import CommitPoint, Jump, Source, StartAt
+from consumer.records import Assignment, CommitPoint, Record
+from consumer.stages.source import Jump, Source, StartAt
 from consumer.timing import SystemClock
 from tests.harness.cluster import FAST_FETCH, FAST_GROUP, Cluster, EmbeddedCluster, unique
 from tests.harness.ledger import committed_offsets
 from tests.harness.processes import eventually
 
-REBALANCE_IN_PROGRESS, COORDINATOR_LOADING = 27, 14  # Kafka protocol guide, "Error Codes"
+REBALANCE_IN_PROGRESS, COORDINATOR_LOADING, OFFSET_METADATA_TOO_LARGE = (
+    27,
+    14,
+    12,
+)  # Kafka protocol guide, "Error Codes"
 
 
 @dataclass
@@ -198,6 +202,29 @@ def test_a_refused_commit_is_made_again(embedded_member: Member, closing: list[S
     commit(source, assignment, 5)
 
     assert member.committed() == 5
+
+
+def test_metadata_that_the_broker_refuses_does_not_keep_the_offset_from_moving(
+    embedded_member: Member, closing: list[Source]
+) -> None:
+    member = embedded_member
+    assert isinstance(member.cluster, EmbeddedCluster)
+    member.write(5)
+    source = member.join()
+    closing.append(source)
+    read(source, lambda items: len(items) >= 5)
+    (assignment,) = member.heard.has
+    member.cluster.broker.push_errors(ApiKey.OFFSET_COMMIT, [OFFSET_METADATA_TOO_LARGE])
+
+    commit(source, assignment, 3, "a map that is too large")
+    commit(source, assignment, 5, "another")
+
+    source.close()
+    closing.clear()
+    again = Member(member.cluster, topic=member.topic, group=member.group)
+    closing.append(again.join())
+    eventually(lambda: closing[0].take(1, 0.02) or again.heard.has, within_s=30, what="an assignment", every_s=0.0)
+    assert [again.heard.has[0].start_offset, again.heard.has[0].metadata] == [5, ""]
 
 
 def test_a_partition_whose_commit_cannot_be_read_waits_and_is_asked_for_again(

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumer.config import Config
 from consumer.errors import FatalError
-from consumer.pinterest.answers import Answer, Judged, Unavailable
+from consumer.pinterest.answers import Answer, Judged, Unauthorized, Unavailable
 from consumer.pipeline import Mail, OutboxFailed, Pipeline, Stages
-from consumer.records import Accepted, Assignment, Batch, HoldCause, Letter, Record, Rejected, SchemaRef
+from consumer.records import Accepted, Assignment, Batch, CommitPoint, HoldCause, Letter, Record, Rejected, SchemaRef
 from consumer.registry_answers import RegistryUnreachable, SchemaFound, SchemaUnknown
 from consumer.schemas import Encoder, bundled_schema
 from consumer.stages.batcher import Batcher, Repeats
@@ -22,7 +23,7 @@ from consumer.stages.decoder import Decoder
 from consumer.stages.lookups import Lookups
 from consumer.stages.mapper import Mapper
 from consumer.stages.sink import BatchResult, Sink
-from consumer.stages.source import CommitPoint, Jump
+from consumer.stages.source import Jump
 from consumer.timing import ManualClock
 from tests.unit.stages.builders import FakeMessage, assignment_of
 
@@ -358,6 +359,29 @@ def test_a_schema_that_stays_unknown_is_given_up_only_after_the_grace_time(rig: 
     assert [letter.reason.value for letter in rig.letters.sent] == ["schema_unknown"]
 
 
+def test_a_held_account_is_told_of_once_and_again_when_it_is_well(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.turn()
+    with capture_logs() as lines:
+        for _ in range(3):
+            rig.answer(rig.world.requests[-1], Unauthorized("HTTP 401"))
+            rig.turn()
+            rig.clock.advance(60)
+            rig.turn(1)
+        assert rig.pipeline.snapshot.held_accounts == {HoldCause.UNAUTHORIZED: 1}
+        rig.answer(rig.world.requests[-1])
+        rig.turn()
+
+    said = [(line["event"], line["log_level"], line["ad_account_id"], line["cause"]) for line in lines]
+    assert said == [
+        ("ad_account_held", "error", "549000000001", "unauthorized"),
+        ("ad_account_released", "info", "549000000001", "unauthorized"),
+    ]
+    assert rig.pipeline.snapshot.held_accounts == {}
+
+
 def test_a_defect_in_a_request_stops_the_run(rig: Rig) -> None:
     rig.assign(assignment_of(0))
     rig.inbox.put(OutboxFailed(RuntimeError("a defect")))
@@ -404,7 +428,7 @@ def test_a_record_nobody_can_account_for_unbalances_the_ledger(rig: Rig) -> None
     rig.turn()
 
     # As a defect would: settled behind the back of everybody who counts.
-    rig.pipeline._trackers[orders].settle(0)
+    rig.pipeline._books._trackers[orders].settle(0)
 
     assert rig.ledger["total"]["imbalance"] == 1
     assert not rig.ledger["balanced"]

@@ -35,6 +35,7 @@ RELIED_ON = {
 }
 """Names that dashboards and alerts are written with, and their labels."""
 OF_OURS_BESIDES = {
+    "records_expired_total": {"topic"},
     "answers_total": {"kind"},
     "requests_in_flight": set(),
     "holds": {"cause"},
@@ -69,7 +70,8 @@ def busy_snapshot() -> Snapshot:
     for topic, partition, gaps in (("orders", 0, 2), ("orders", 1, 3), ("visits", 0, 0)):
         assignment = Assignment(topic, partition, 0)
         ledger.open(assignment)
-        ledger.of(assignment).add(Entry(gaps=gaps, span=gaps + (topic == "visits")))
+        expired = int(topic == "orders")
+        ledger.of(assignment).add(Entry(gaps=gaps, expired=expired, span=gaps + expired + (topic == "visits")))
     return Snapshot(
         partitions=3,
         paused=1,
@@ -143,6 +145,7 @@ def test_the_figures_are_those_of_the_snapshot() -> None:
     assert found["records_dead_lettered_total"] == {(("reason", "rejected"), ("topic", "orders")): 3}
     assert found["records_abandoned_total"] == {(("topic", "visits"),): 4}
     assert found["offset_gaps_total"] == {(("topic", "orders"),): 5, (("topic", "visits"),): 0}
+    assert found["records_expired_total"] == {(("topic", "orders"),): 2, (("topic", "visits"),): 0}
     assert found["value_accepted_total"] == {
         (("currency", "EUR"), ("event_name", "checkout")): 1234.56,
         (("currency", "USD"), ("event_name", "checkout")): 0.1,

@@ -48,7 +48,7 @@ def test_commits_stop_at_the_first_unsettled_offset(settled: list[int], committa
         tracker.settle(offset)
 
     assert tracker.committable == committable
-    assert tracker.unsettled == 3 - len(settled)
+    assert tracker.in_hand == 3 - len(settled)
 
 
 def test_nothing_taken_commits_where_the_assignment_started() -> None:
@@ -462,7 +462,7 @@ class TrackerAgainstALog(RuleBasedStateMachine):
     @invariant()
     def commits_end_at_the_first_unsettled(self) -> None:
         assert self.tracker.committable == min(self.in_hand, default=self.next)
-        assert self.tracker.unsettled == len(self.in_hand)
+        assert self.tracker.in_hand == len(self.in_hand)
 
     @invariant()
     def the_map_says_what_is_settled_and_nothing_else(self) -> None:
