@@ -29,7 +29,7 @@ _SNAPSHOT = Snapshot(
         value={("checkout", "EUR"): Decimal(1)},
         answers=Counter({"judged": 1}),
     ),
-    ledger={"total": {"imbalance": 0}, "partitions": {"orders[0]": {"gaps": 1}}},
+    ledger={"total": {"imbalance": 0}, "partitions": {"orders[0]": {"gaps": 1, "expired": 1}}},
 )
 """Something of everything, so that every metric shows its labels."""
 

@@ -32,8 +32,8 @@ def table(text: str, first_column: str) -> list[dict[str, str]]:
 
 
 def names_in(cell: str) -> list[str]:
-    """What stands in it as code."""
-    return re.findall(r"`([^`]+)`", cell)
+    """What stands in it as code within a line."""
+    return re.findall(r"`([^`\n]+)`", cell)
 
 
 def fenced(text: str) -> list[tuple[str, str]]:
