@@ -16,7 +16,7 @@ import structlog
 
 from consumer import kafka_settings
 from consumer.config import Config
-from consumer.errors import ConfigError, FatalError
+from consumer.errors import ConfigError
 from consumer.health import HealthServer
 from consumer.logs import kafka_logger
 from consumer.pinterest.auth import ConfiguredTokens
@@ -120,15 +120,17 @@ async def _run(config: Config) -> int:
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="control") as control:
             await asyncio.get_running_loop().run_in_executor(control, pipeline.run)
-    except FatalError:
+    except Exception:
         _log.critical("gave_up", meaning="nothing was committed on a guess; the next start reads on", exc_info=True)
         raise
     finally:
+        # First of all, as everything that follows only tidies up.
+        ledger = pipeline.ledger.as_dict()
+        sys.stdout.write(orjson.dumps(ledger, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n")
+        sys.stdout.flush()
         await outbox.aclose()
         await health.aclose()
         telemetry.shutdown()
-        ledger = pipeline.ledger.as_dict()
-        sys.stdout.write(orjson.dumps(ledger, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n")
     _log.info("stopped", balanced=ledger["balanced"])
     return 0 if ledger["balanced"] else 1
 
@@ -166,6 +168,7 @@ def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], c
             group=config.group_id,
             clock=clock,
             alarm=lambda error: _log.error("dead_letter_topic_refuses", topic=config.dead_letter_topic, error=error),
+            is_ours=is_live,
         ),
     )
     pipeline = Pipeline(config, stages, outbox, inbox, clock)

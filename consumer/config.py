@@ -269,7 +269,7 @@ class Privacy(Section):
 
 class Shutdown(Section):
     drain_s: float = Field(default=25.0, gt=0, le=240)
-    """How long requests in flight may finish at a stop or hand-over; the group is not polled meanwhile."""
+    """How long requests in flight may finish at a stop or hand-over; the latter keeps the group waiting so long."""
 
 
 class Health(Section):

@@ -78,7 +78,8 @@ class HealthServer:
                 writer.write(body)
             await asyncio.wait_for(writer.drain(), _PATIENCE_S)
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            pass  # a prober that hung up, or was no HTTP client: there is nobody to answer
+            # A prober that hung up, reads nothing, or is no HTTP client. Not even what was written is to be waited for.
+            writer.transport.abort()
         finally:
             writer.close()
 

@@ -155,6 +155,7 @@ class Pipeline:
             self._is_broken = True  # the group is still left, but without a word about offsets
             raise
         finally:
+            self._books.post()
             self._dead_letters.close()
             self._source.close()
 
@@ -216,7 +217,12 @@ class Pipeline:
                 self._dead_letter(Letter(record, reason, "decode", detail))
 
     def _map(self, record: Record, decoded: Decoded) -> None:
-        headers = record.message.headers() or []
+        headers = record.headers()
+        if headers is None:
+            self._dead_letter(
+                Letter(record, DeadLetterReason.UNDECODABLE, "decode", "the name of a header is not UTF-8")
+            )
+            return
         match self._mapper.map(record.assignment.topic, decoded, headers, self._clock.wall_s()):
             case Mapped() as mapped:
                 event = serialise(record, mapped)
@@ -458,7 +464,7 @@ class Pipeline:
         self._told = held
 
     def _publish(self) -> None:
-        """Show other threads how things stand."""
+        """Say what has changed about holds, and show other threads how things stand."""
         self._tell_of_holds()
         books = self._books
         books.post()

@@ -113,7 +113,7 @@ class CommitPoint:
 
 
 # Records and events are made once per message on the hot path: not frozen, as frozen dataclasses cost
-# about three times as much to make. Nothing changes them after the stage that made them.
+# about three times as much to make. Only a record's size grows, by what is made of it.
 @dataclass(eq=False, slots=True)
 class Record:
     """One message taken from Kafka, and the assignment it was taken under."""
@@ -124,6 +124,22 @@ class Record:
     size_bytes: int
     taken_s: float
     """Monotonic time at which it was taken."""
+    _headers: Headers | None = field(default=None, init=False)
+    _are_headers_read: bool = field(default=False, init=False)
+
+    def headers(self) -> Headers | None:
+        """The message's headers, or None if a name among them is not UTF-8.
+
+        Asked of the message once only: confluent-kafka raises at such a name, and at the next call hands out tuples
+        with a null pointer in them.
+        """
+        if not self._are_headers_read:
+            self._are_headers_read = True
+            try:
+                self._headers = self.message.headers() or []
+            except (UnicodeDecodeError, SystemError):  # which of them depends on how Python made the call
+                self._headers = None
+        return self._headers
 
 
 @dataclass(eq=False, slots=True)

@@ -136,15 +136,14 @@ def play(folder: Path, *, orders: int, visits: int, seed: int, watch: Callable[[
             last = sight
         seconds = time.monotonic() - began_s
         consumer.send_signal(signal.SIGTERM)
-        if consumer.wait(_STOP_S) not in (0, 1):
-            raise ConsumerError(f"the consumer did not end well; its log is {folder / 'consumer.log'}")
+        ledger = _ledger_of(consumer, folder)
         found = audit(
             (line for path in manifests.values() if path.exists() for line in read_lines(path)),
             read_lines(record),
             read_letters(broker.bootstrap_servers, DEAD_LETTER_TOPIC, _DEAD_LETTER_PARTITIONS),
             progress.committed(),
         )
-        return Report(found, json.loads((folder / "consumer.out").read_text(encoding="utf-8")), seconds)
+        return Report(found, ledger, seconds)
 
 
 class _Cast:
@@ -199,6 +198,16 @@ class _LineCounter:
             self._read_bytes += len(new)
             self._lines += new.count(b"\n")
         return self._lines
+
+
+def _ledger_of(consumer: subprocess.Popen[bytes], folder: Path) -> dict[str, Any]:
+    """What the consumer prints as it ends, well or not."""
+    try:
+        consumer.wait(_STOP_S)
+        ledger: dict[str, Any] = json.loads((folder / "consumer.out").read_text(encoding="utf-8"))
+    except (subprocess.TimeoutExpired, json.JSONDecodeError):
+        raise ConsumerError(f"the consumer did not end well; its log is {folder / 'consumer.log'}") from None
+    return ledger
 
 
 def _environment(bootstrap_servers: str, registry_url: str, base_url: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from consumer.errors import ConfigError
+from consumer.errors import ConfigError, FatalError
 from consumer.records import Assignment, Headers, HoldCause, Letter
 from consumer.timing import Clock
 
@@ -45,10 +45,21 @@ class DeadLetters:
         group: The consumer group that gave up, for the header.
         clock: For the spacing of retries.
         alarm: Told once whenever the topic starts to refuse letters, with the client's error name.
+        is_ours: Is this assignment still ours? Letters of others are not tried again: the next owner writes its own.
+
+    Raises:
+        ConfigError: librdkafka refuses a property.
     """
 
     def __init__(
-        self, properties: dict[str, Any], *, topic: str, group: str, clock: Clock, alarm: Callable[[str], None]
+        self,
+        properties: dict[str, Any],
+        *,
+        topic: str,
+        group: str,
+        clock: Clock,
+        alarm: Callable[[str], None],
+        is_ours: Callable[[Assignment], bool],
     ) -> None:
         try:
             # One letter a request: brokers refuse a batch as a whole, and a large letter must not harm small ones.
@@ -59,9 +70,10 @@ class DeadLetters:
         self._group = group
         self._clock = clock
         self._alarm = alarm
+        self._is_ours = is_ours
         self._on_the_way: set[_Posting] = set()
         self._retries: deque[_Posting] = deque()
-        self._acknowledged: list[Letter] = []
+        self._done: list[Letter] = []
         self.hold: HoldCause | None = None
         """Set while the topic refuses letters."""
 
@@ -69,14 +81,29 @@ class DeadLetters:
         """Write a letter; it comes back from `poll` once it is safe."""
         self._produce(_Posting(letter, self._clock.wall_s()))
 
-    def poll(self, wait_s: float = 0.0) -> list[Letter]:
-        """Serve the producer. Returns the letters that are safe since the last call: their records are settled."""
+    def poll(self) -> list[Letter]:
+        """Serve the producer.
+
+        Returns:
+            The letters that nobody needs to wait for any longer: those that are safe since the last call, and those
+            that were to be tried again but whose assignment has ended.
+
+        Raises:
+            FatalError: The producer gave up.
+        """
         now_s = self._clock.monotonic_s()
         while self._retries and self._retries[0].not_before_s <= now_s:
-            self._produce(self._retries.popleft())
-        self._producer.poll(wait_s)
-        acknowledged, self._acknowledged = self._acknowledged, []
-        return acknowledged
+            posting = self._retries.popleft()
+            if self._is_ours(posting.letter.record.assignment):
+                self._produce(posting)
+            else:
+                self._done.append(posting.letter)
+        try:
+            self._producer.poll(0)
+        except KafkaException as error:
+            raise FatalError(f"the producer of dead letters gave up: {error.args[0].name()}") from error
+        done, self._done = self._done, []
+        return done
 
     @property
     def waiting(self) -> int:
@@ -91,6 +118,8 @@ class DeadLetters:
         """Give up the letters of these assignments that wait for another try; returns them."""
         gone = [p.letter for p in self._retries if p.letter.record.assignment in assignments]
         self._retries = deque(p for p in self._retries if p.letter.record.assignment not in assignments)
+        if not self.waiting:
+            self.hold = None  # nothing is left that could find out whether it is over
         return gone
 
     def close(self) -> None:
@@ -120,7 +149,7 @@ class DeadLetters:
             return
         self._on_the_way.remove(posting)
         self.hold = None
-        self._acknowledged.append(posting.letter)
+        self._done.append(posting.letter)
 
     def _failed(self, posting: _Posting, error: KafkaError | None) -> None:
         self._on_the_way.remove(posting)
@@ -161,7 +190,7 @@ def _headers(posting: _Posting, group: str) -> list[tuple[str, str | bytes | Non
     }
     ours |= {name: str(value) for name, value in optional.items() if value is not None}
     added = {PREFIX + name: value.encode() for name, value in ours.items()}
-    original: Headers = [] if slimmed else record.message.headers() or []
+    original: Headers = [] if slimmed else record.headers() or []
     return [*((name, value) for name, value in original if name not in added), *added.items()]
 
 

@@ -119,7 +119,7 @@ class Tracker:
 
     @property
     def committable(self) -> int:
-        """The lowest offset that is not settled: everything below it is."""
+        """The lowest offset that is not settled: all below it are. Asking drops settled ones from the queue."""
         order, unsettled = self._order, self._unsettled
         while order and order[0] not in unsettled:
             order.popleft()

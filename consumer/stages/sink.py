@@ -242,6 +242,7 @@ class Sink:
                     self._unqueue(account, batch)
                     if kept is not None:
                         self._queue(account, kept)
+            _forget_hold(account)
         return verdicts
 
     # --- seen from outside ---------------------------------------------------------------------------------
@@ -306,6 +307,7 @@ class Sink:
             verdicts += (_verdict(batch, event, Abandoned()) for event in gone)
             if kept is not None:
                 self._queue(account, kept)
+        _forget_hold(account)
         return verdicts
 
     def _queue(self, account: _Account, batch: Batch) -> None:
@@ -333,6 +335,12 @@ def _held(account: _Account, cause: HoldCause, now_s: float, detail: str) -> Hol
     """The hold, since when its cause began."""
     held = account.hold
     return Hold(cause, held.since_s if held is not None and held.cause is cause else now_s, detail)
+
+
+def _forget_hold(account: _Account) -> None:
+    """Without an event that could find out whether it is over, a hold would be told of for ever."""
+    if not account.waiting and not account.in_flight:
+        account.hold = None
 
 
 def _halves(batch: Batch) -> tuple[Batch, Batch]:

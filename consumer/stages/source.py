@@ -145,8 +145,8 @@ class Source:
         taken: list[Record | Jump] = []
         live_partitions = self._live
         for message in messages:
-            if message.error() is not None:
-                self._read_error(message, taken)
+            if (problem := message.error()) is not None:
+                self._read_error(problem, message, taken)
                 continue
             live = live_partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
             offset: int = message.offset()  # type: ignore[assignment]
@@ -161,11 +161,9 @@ class Source:
             return [*jumps, *taken]
         return taken
 
-    def _read_error(self, message: KafkaMessage, taken: list[Record | Jump]) -> None:
-        error = message.error()
-        if error is None:
-            return
-        if error.fatal():
+    def _read_error(self, error: KafkaError, message: KafkaMessage, taken: list[Record | Jump]) -> None:
+        # A client that has given up says so by a message whose code is `_FATAL`; its flag is not set.
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
             raise FatalError(f"the Kafka client gave up: {error.name()}")
         key = (message.topic() or "", message.partition() if message.partition() is not None else -1)
         live = self._live.get(key)  # type: ignore[arg-type]
@@ -184,14 +182,14 @@ class Source:
         """The position is outside the log: go on at its start if retention took records, else hold."""
         key = (live.assignment.topic, live.assignment.partition)
         try:
-            low, _ = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=_ASK_TIMEOUT_S)
-            if live.next_offset > low:
+            low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=_ASK_TIMEOUT_S)
+            if live.next_offset > high:
                 self._hold_beyond_end(key, live.next_offset)
                 return []
-            self._reassign([TopicPartition(*key, low)])
+            self._reassign([TopicPartition(*key, max(low, live.next_offset))])
         except KafkaException as error:
             raise FatalError(f"no position could be found for {live.assignment}: {error.args[0].name()}") from error
-        return [self._expired(live, low)]
+        return [self._expired(live, low)] if live.next_offset < low else []
 
     def _reassign(self, starts: list[TopicPartition]) -> None:
         """Go on reading elsewhere. A partition whose position failed is dead to `seek`, but not to this."""
@@ -323,7 +321,9 @@ class Source:
         with self._failures_kept():
             if error is not None and error.code() == KafkaError._NO_OFFSET:  # noqa: SLF001
                 # What was stored is committed already as far as the client knows; ask outright.
-                self._ask([TopicPartition(*key, *live.requested) for key, live in self._live.items() if live.requested])
+                unsaid = [TopicPartition(*key, *live.requested) for key, live in self._live.items() if live.requested]
+                if unsaid:  # to ask for nothing is answered by this very error, without end
+                    self._ask(unsaid)
                 return
             failed: dict[KafkaError, list[TopicPartition]] = {}
             for partition in partitions:
@@ -346,6 +346,7 @@ class Source:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         with self._failures_kept():
+            # A loss may go unreported (confluentinc/librdkafka#5604): what comes anew was lost before.
             self._forget(partitions, self._heard.lost)
             placed, assignments = self._place(partitions)
             unplaced = [p for p in partitions if (p.topic, p.partition) not in placed]
@@ -370,36 +371,44 @@ class Source:
             committed = self._consumer.committed(
                 [TopicPartition(p.topic, p.partition) for p in partitions], timeout=_ASK_TIMEOUT_S
             )
-            for partition in committed:
-                if partition.error is not None:
-                    continue
-                key = (partition.topic, partition.partition)
-                low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=_ASK_TIMEOUT_S)
-                has_commit = partition.offset >= 0
-                start = partition.offset if has_commit else self._first_offset(key, low, high)
-                if start > high:
-                    self._hold_beyond_end(key, start)
-                    continue
-                metadata = (partition.metadata or "") if has_commit else None
-                assignment = Assignment(key[0], key[1], start, metadata)
-                live = _Live(assignment, start, (start, metadata) if metadata is not None else None)
-                if start < low:
-                    self._jumps.append(self._expired(live, low))
-                self._live[key] = live
-                self._unplaced.pop(key, None)
-                placed[key] = TopicPartition(*key, live.next_offset)
-                assignments.append(assignment)
         except KafkaException as error:
-            _log.warning("positions_unknown", error=error.args[0].name(), placed=len(placed), of=len(partitions))
+            _log.warning("positions_unknown", error=error.args[0].name(), partitions=len(partitions))
+            return placed, assignments
+        timeout_s = _ASK_TIMEOUT_S
+        for partition in committed:
+            if partition.error is not None:
+                continue
+            key = (partition.topic, partition.partition)
+            has_commit = partition.offset >= 0
+            try:
+                low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=timeout_s)
+                start = partition.offset if has_commit else self._first_offset(key, low, high, timeout_s)
+            except KafkaException as error:
+                # One without a leader must keep neither the others nor this thread waiting.
+                timeout_s = _ASK_AGAIN_S
+                _log.warning("position_unknown", topic=key[0], partition=key[1], error=error.args[0].name())
+                continue
+            if start > high:
+                self._hold_beyond_end(key, start)
+                continue
+            metadata = (partition.metadata or "") if has_commit else None
+            assignment = Assignment(key[0], key[1], start, metadata)
+            live = _Live(assignment, start, (start, metadata) if metadata is not None else None)
+            if start < low:
+                self._jumps.append(self._expired(live, low))
+            self._live[key] = live
+            self._unplaced.pop(key, None)
+            placed[key] = TopicPartition(*key, live.next_offset)
+            assignments.append(assignment)
         return placed, assignments
 
-    def _first_offset(self, key: _Key, low: int, high: int) -> int:
+    def _first_offset(self, key: _Key, low: int, high: int, timeout_s: float) -> int:
         if self._start_at == "earliest":
             return low
         if self._start_at == "latest":
             return high
         since_ms = int(self._start_at.timestamp() * 1_000)
-        (found,) = self._consumer.offsets_for_times([TopicPartition(*key, since_ms)], timeout=_ASK_TIMEOUT_S)
+        (found,) = self._consumer.offsets_for_times([TopicPartition(*key, since_ms)], timeout=timeout_s)
         return found.offset if found.offset >= 0 else high
 
     def _ask_again(self) -> None:

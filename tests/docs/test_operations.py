@@ -140,7 +140,9 @@ def test_the_headers_are_those_of_a_letter(monkeypatch: pytest.MonkeyPatch) -> N
                 answer()
 
     monkeypatch.setattr("consumer.stages.deadletter.Producer", NarrowProducer)
-    letters = DeadLetters({}, topic="letters", group="a-group", clock=ManualClock(), alarm=pytest.fail)
+    letters = DeadLetters(
+        {}, topic="letters", group="a-group", clock=ManualClock(), alarm=pytest.fail, is_ours=lambda _: True
+    )
     record = a_record()
     letters.send(Letter(record, DeadLetterReason.REJECTED, "deliver", "why", "1", "id", http_status=422, api_code=953))
     told = [name for row in table(section(TEXT, "Dead letters"), "Header") for name in names_in(row["Header"])]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from consumer.demo.broker import ApiKey
 from consumer.errors import FatalError
@@ -17,11 +18,11 @@ from tests.harness.cluster import FAST_FETCH, FAST_GROUP, Cluster, EmbeddedClust
 from tests.harness.ledger import committed_offsets
 from tests.harness.processes import eventually
 
-REBALANCE_IN_PROGRESS, COORDINATOR_LOADING, OFFSET_METADATA_TOO_LARGE = (
-    27,
-    14,
-    12,
-)  # Kafka protocol guide, "Error Codes"
+# Kafka protocol guide, "Error Codes".
+OFFSET_METADATA_TOO_LARGE = 12
+COORDINATOR_LOADING = 14
+REBALANCE_IN_PROGRESS = 27
+FENCED_INSTANCE_ID = 82
 
 
 @dataclass
@@ -54,8 +55,8 @@ class Member:
             cluster.create_topic(self.topic, 1)
         self.heard = Heard()
 
-    def join(self, start_at: StartAt = "earliest") -> Source:
-        properties = {
+    def join(self, start_at: StartAt = "earliest", properties: Mapping[str, object] | None = None) -> Source:
+        all_properties = {
             "bootstrap.servers": self.cluster.bootstrap_servers,
             "group.id": self.group,
             "enable.auto.commit": "false",
@@ -65,8 +66,11 @@ class Member:
             **FAST_FETCH,
             **FAST_GROUP,
             "partition.assignment.strategy": "cooperative-sticky",
+            **(properties or {}),
         }
-        source = Source(properties, topics=[self.topic], start_at=start_at, is_incremental=True, clock=SystemClock())
+        source = Source(
+            all_properties, topics=[self.topic], start_at=start_at, is_incremental=True, clock=SystemClock()
+        )
         source.subscribe(self.heard)
         return source
 
@@ -246,6 +250,75 @@ def test_a_partition_whose_commit_cannot_be_read_waits_and_is_asked_for_again(
 
     assert [item.offset for item in items[:2]] == [3, 4]
     assert again.heard.has[0].start_offset == 3
+
+
+def test_a_commit_confirmed_twice_over_does_not_make_the_client_spin(
+    embedded_member: Member, closing: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hand-over asks again for what the broker has confirmed already, in an answer not yet read."""
+    member = embedded_member
+    member.write(5)
+    source = member.join()
+    closing.append(source)
+    read(source, lambda items: len(items) >= 5)
+    (assignment,) = member.heard.has
+    asked: list[int] = []
+    ask = source._ask
+
+    def counted(partitions: list[TopicPartition]) -> None:
+        asked.append(len(partitions))
+        ask(partitions)
+
+    monkeypatch.setattr(source, "_ask", counted)
+    source.commit([CommitPoint(assignment, 5, "")])
+    eventually(lambda: member.committed() == 5, within_s=20, what="the commit")
+
+    source.commit([CommitPoint(assignment, 5, "")], is_final=True)
+    for _ in range(50):
+        source.take(1, 0.02)
+
+    assert 0 not in asked, "asking for nothing is answered by the very error that leads to asking"
+    assert len(asked) <= 1
+
+
+def test_one_partition_without_a_leader_keeps_no_other_waiting(
+    embedded: EmbeddedCluster, closing: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = unique("orders")
+    embedded.create_topic(topic, 3)
+    member = Member(embedded, topic=topic)
+    source = member.join()
+    closing.append(source)
+    real = source._consumer
+
+    class Leaderless:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def get_watermark_offsets(self, partition: TopicPartition, *, timeout: float) -> tuple[int, int]:
+            if partition.partition == 0:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+            return real.get_watermark_offsets(partition, timeout=timeout)
+
+    monkeypatch.setattr(source, "_consumer", Leaderless())
+
+    eventually(lambda: source.take(1, 0.02) or len(member.heard.has) == 2, within_s=20, what="the others", every_s=0.0)
+
+    assert sorted(assignment.partition for assignment in member.heard.has) == [1, 2]
+    monkeypatch.setattr(source, "_consumer", real)
+    eventually(lambda: source.take(1, 0.02) or len(member.heard.has) == 3, within_s=20, what="the third", every_s=0.0)
+
+
+def test_a_static_member_that_is_fenced_stops(embedded: EmbeddedCluster) -> None:
+    member = Member(embedded)
+    source = member.join(properties={"group.instance.id": "pod-0"})
+    eventually(lambda: source.take(1, 0.02) or member.heard.has, within_s=20, what="an assignment", every_s=0.0)
+
+    embedded.broker.push_errors(ApiKey.HEARTBEAT, [FENCED_INSTANCE_ID])
+
+    with pytest.raises(FatalError):
+        eventually(lambda: source.take(1, 0.02), within_s=20, what="the end", every_s=0.0)
+    source.close()
 
 
 def test_a_position_overtaken_by_retention_goes_on_at_the_start_of_the_log(

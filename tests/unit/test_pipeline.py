@@ -50,6 +50,12 @@ class ScriptedSource:
     commit_failures: int = 0
     holds: dict[HoldCause, int] = field(default_factory=dict)
 
+    def subscribe(self, listener: object) -> None:
+        """Nothing is assigned by itself."""
+
+    def close(self) -> None:
+        """Nothing to leave."""
+
     def take(self, most: int, wait_s: float) -> list[Record | Jump]:
         del wait_s
         taken, self.items = self.items[:most], self.items[most:]
@@ -103,6 +109,9 @@ class LetterBox:
         del assignments
         return []
 
+    def close(self) -> None:
+        """Nothing to drop."""
+
 
 @dataclass
 class ScriptedWorld:
@@ -110,12 +119,23 @@ class ScriptedWorld:
 
     requests: list[Batch] = field(default_factory=list)
     asked: list[SchemaRef] = field(default_factory=list)
+    inbox: queue.SimpleQueue[Mail] | None = None
+    defect: OutboxFailed | None = None
 
     def send(self, batch: Batch) -> None:
         self.requests.append(batch)
+        if self.inbox is not None and self.defect is not None:
+            self.inbox.put(self.defect)
 
     def fetch(self, ref: SchemaRef) -> None:
         self.asked.append(ref)
+
+
+class OddHeaders(FakeMessage):
+    """Behaves as confluent-kafka 2.16 does when the name of a header is not UTF-8."""
+
+    def headers(self) -> Any:
+        raise UnicodeDecodeError("utf-8", b"caf\xe9", 3, 4, "unexpected end of data")
 
 
 class Rig:
@@ -380,6 +400,53 @@ def test_a_held_account_is_told_of_once_and_again_when_it_is_well(rig: Rig) -> N
         ("ad_account_released", "info", "549000000001", "unauthorized"),
     ]
     assert rig.pipeline.snapshot.held_accounts == {}
+
+
+def test_a_hold_ends_with_the_last_event_that_could_lift_it(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.turn()
+    rig.answer(rig.world.requests[0], Unauthorized("HTTP 401"))
+    rig.turn()
+    assert rig.pipeline.snapshot.held_accounts
+
+    rig.pipeline.revoked([orders])
+    rig.turn()
+
+    assert rig.pipeline.snapshot.held_accounts == {}
+
+
+def test_a_header_whose_name_is_no_text_harms_only_its_own_record(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.give(orders, 1, "A-1")
+    odd = cast("Record", rig.source.items[0])
+    odd.message = OddHeaders(odd.message.value())
+
+    rig.turn()
+
+    assert [letter.record.offset for letter in rig.letters.sent] == [0]
+    assert [event.record.offset for batch in rig.world.requests for event in batch.events] == [1]
+    assert odd.headers() is None, "not asked of the message again"
+
+
+def test_the_ledger_of_a_run_that_gave_up_says_what_was_in_hand(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.turn()
+    rig.give(orders, 0, "A-0")
+    rig.clock.advance(-0.29)  # within the pause between two postings
+    rig.world.defect = OutboxFailed(RuntimeError("a defect"))
+    rig.world.inbox = rig.inbox
+
+    with pytest.raises(FatalError):
+        rig.pipeline.run()
+
+    ledger = rig.pipeline.ledger.as_dict()
+    assert ledger["total"]["in_hand"] == 1
+    assert ledger["balanced"]
 
 
 def test_a_defect_in_a_request_stops_the_run(rig: Rig) -> None:
