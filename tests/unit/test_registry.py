@@ -6,7 +6,6 @@ import asyncio
 import base64
 import contextlib
 import json
-import shutil
 import socket
 import ssl
 import subprocess
@@ -33,6 +32,7 @@ from consumer.registry import (
     register_schema,
 )
 from consumer.timing import ManualClock
+from tests.harness.certificates import Certificates
 
 T = TypeVar("T")
 
@@ -455,51 +455,13 @@ def test_credentials_in_the_wrong_place_or_shape_are_refused_and_not_repeated(se
 # --- TLS ----------------------------------------------------------------------------------------------------
 
 
-class Certificates:
-    """An authority, and what it signed for the server and for a client; made by the `openssl` command."""
-
-    def __init__(self, directory: Path, openssl: str) -> None:
-        self._directory = directory
-        self._openssl = openssl
-        self.authority = self._make("authority", "/CN=test authority", "basicConstraints=critical,CA:TRUE")
-        self.server = self._make("server", "/CN=server", "subjectAltName=IP:127.0.0.1", "authority")
-        self.client = self._make("client", "/CN=client", "extendedKeyUsage=clientAuth", "authority")
-        self.stranger = self._make("stranger", "/CN=stranger", "extendedKeyUsage=clientAuth")
-
-    def key_of(self, certificate: Path) -> Path:
-        return certificate.with_suffix(".key")
-
-    def _make(self, name: str, subject: str, extension: str, signer: str | None = None) -> Path:
-        certificate = self._directory / f"{name}.pem"
-        command = [self._openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        command += ["-days", "2", "-subj", subject, "-addext", extension]
-        command += ["-keyout", str(self.key_of(certificate)), "-out", str(certificate)]
-        if signer is not None:
-            path = self._directory / f"{signer}.pem"
-            command += ["-CA", str(path), "-CAkey", str(self.key_of(path)), "-addext", "basicConstraints=CA:FALSE"]
-        subprocess.run(command, check=True, capture_output=True, timeout=30)
-        return certificate
-
-
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("the `openssl` command, which makes the certificates of this test, is not installed")
-    return Certificates(tmp_path_factory.mktemp("certificates"), openssl)
-
-
-def server_side(certificates: Certificates, *, asks_clients: bool) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.server, certificates.key_of(certificates.server))
-    if asks_clients:
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(certificates.authority)
-    return context
+    return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 def test_a_server_signed_by_the_configured_authority_is_trusted(certificates: Certificates) -> None:
-    with EmbeddedRegistry(tls=server_side(certificates, asks_clients=False)) as server:
+    with EmbeddedRegistry(tls=certificates.server_side(asks_clients=False)) as server:
         answer = answer_to(server, ssl_ca_file=certificates.authority)
 
     assert answer == SchemaUnknown(REF)
@@ -509,7 +471,7 @@ def test_a_server_signed_by_the_configured_authority_is_trusted(certificates: Ce
 def test_a_server_signed_by_another_authority_is_not_trusted(certificates: Certificates, trusted: str) -> None:
     more = {} if trusted == "nobody named" else {"ssl_ca_file": certificates.stranger}
 
-    with EmbeddedRegistry(tls=server_side(certificates, asks_clients=False)) as server:
+    with EmbeddedRegistry(tls=certificates.server_side(asks_clients=False)) as server:
         answer = answer_to(server, **more)
 
     assert "CERTIFICATE_VERIFY_FAILED" in detail_of(answer)
@@ -517,7 +479,7 @@ def test_a_server_signed_by_another_authority_is_not_trusted(certificates: Certi
 
 
 def test_a_client_certificate_is_shown(certificates: Certificates) -> None:
-    with EmbeddedRegistry(tls=server_side(certificates, asks_clients=True)) as server:
+    with EmbeddedRegistry(tls=certificates.server_side(asks_clients=True)) as server:
         settings = settings_of(
             server,
             ssl_ca_file=certificates.authority,
@@ -536,7 +498,7 @@ def test_without_a_trusted_client_certificate_there_is_no_answer(certificates: C
         stranger = certificates.stranger
         more |= {"ssl_certificate_file": stranger, "ssl_key_file": certificates.key_of(stranger)}
 
-    with EmbeddedRegistry(tls=server_side(certificates, asks_clients=True)) as server:
+    with EmbeddedRegistry(tls=certificates.server_side(asks_clients=True)) as server:
         answer = answer_to(server, **more)
 
     assert isinstance(answer, RegistryUnreachable)
@@ -545,7 +507,7 @@ def test_without_a_trusted_client_certificate_there_is_no_answer(certificates: C
 
 def test_the_reason_for_which_a_server_refuses_a_client_certificate_is_told(certificates: Certificates) -> None:
     is_answered = threading.Event()
-    context = server_side(certificates, asks_clients=True)
+    context = certificates.server_side(asks_clients=True)
     stranger = certificates.stranger
 
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import logging
 import math
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -36,6 +34,7 @@ from consumer.pinterest.answers import (
 from consumer.pinterest.auth import ConfiguredTokens, Tokens
 from consumer.pinterest.client import MAX_ANSWER_BYTES, ConversionsClient
 from consumer.records import Accepted, Rejected
+from tests.harness.certificates import Certificates
 
 T = TypeVar("T")
 
@@ -651,33 +650,14 @@ def test_the_address_may_end_in_a_slash_or_leave_the_version_out(path: str) -> N
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An authority's certificate; beside it lie `server.pem` and `server.key`, signed by it for 127.0.0.1."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("the `openssl` command, which makes the certificates of this test, is not installed")
-    directory = tmp_path_factory.mktemp("certificates")
-    for name, extension, signed in (
-        ("authority", "basicConstraints=critical,CA:TRUE", []),
-        ("server", "subjectAltName=IP:127.0.0.1", ["-CA", "authority.pem", "-CAkey", "authority.key"]),
-    ):
-        command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        command += ["-days", "2", "-subj", f"/CN=test {name}", "-addext", extension, *signed]
-        command += ["-keyout", f"{name}.key", "-out", f"{name}.pem"]
-        subprocess.run(command, check=True, capture_output=True, timeout=30, cwd=directory)
-    return directory / "authority.pem"
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-def server_side(authority: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority.with_name("server.pem"), authority.with_name("server.key"))
-    return context
-
-
-def answer_over_tls(authority: Path, *, trusted: Path | None) -> Answer:
+def answer_over_tls(certificates: Certificates, *, trusted: Path | None) -> Answer:
     async def run() -> Answer:
         peers = Peers(writing(answer_of()))
-        async with await asyncio.start_server(peers._accept, "127.0.0.1", 0, ssl=server_side(authority)) as server:
+        async with await asyncio.start_server(peers._accept, "127.0.0.1", 0, ssl=certificates.server_side()) as server:
             port = server.sockets[0].getsockname()[1]
             answer = await used(Pinterest(base_url=f"https://127.0.0.1:{port}/v5", ssl_ca_file=trusted), one_event)
         await asyncio.gather(*peers._tasks)
@@ -686,19 +666,17 @@ def answer_over_tls(authority: Path, *, trusted: Path | None) -> Answer:
     return asyncio.run(run())
 
 
-def test_a_server_signed_by_the_configured_authority_is_trusted(authority: Path) -> None:
-    assert answer_over_tls(authority, trusted=authority) == Judged((Accepted(),))
+def test_a_server_signed_by_the_configured_authority_is_trusted(certificates: Certificates) -> None:
+    assert answer_over_tls(certificates, trusted=certificates.authority) == Judged((Accepted(),))
 
 
-def test_a_server_signed_by_nobody_we_trust_is_sent_nothing(authority: Path) -> None:
-    assert answer_over_tls(authority, trusted=None) == Unavailable("not sent: ConnectError")
+def test_a_server_signed_by_nobody_we_trust_is_sent_nothing(certificates: Certificates) -> None:
+    assert answer_over_tls(certificates, trusted=None) == Unavailable("not sent: ConnectError")
 
 
-def test_a_server_that_refuses_us_after_the_handshake_is_an_answer_and_no_defect(authority: Path) -> None:
+def test_a_server_that_refuses_us_after_the_handshake_is_an_answer_and_no_defect(certificates: Certificates) -> None:
     """Under TLS 1.3 a missing client certificate shows only when the answer is read."""
-    context = server_side(authority)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(authority)
+    context = certificates.server_side(asks_clients=True)
     is_answered = threading.Event()
 
     def refuse(listener: socket.socket) -> None:
@@ -711,7 +689,9 @@ def test_a_server_that_refuses_us_after_the_handshake_is_an_answer_and_no_defect
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=refuse, args=(listener,))
         thread.start()
-        settings = Pinterest(base_url=f"https://127.0.0.1:{listener.getsockname()[1]}/v5", ssl_ca_file=authority)
+        settings = Pinterest(
+            base_url=f"https://127.0.0.1:{listener.getsockname()[1]}/v5", ssl_ca_file=certificates.authority
+        )
         answer = asyncio.run(_awaited(used(settings, one_event)))
         is_answered.set()
         thread.join(10)
