@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from consumer import app
+from consumer.cli.check_settings import accounts_of
 from consumer.config_sources import load_config
 from consumer.errors import ConfigError
 from consumer.logs import configure_logs
@@ -16,6 +17,10 @@ _TAG_UNSAID = (
     "dedup.browser_tag: say whether the Pinterest tag is on the site as well, `present` or `absent` "
     "(CONVERSIONS_DEDUP__BROWSER_TAG). With `present`, web events without an id shared with the tag are skipped "
     "instead of counted twice"
+)
+_NO_ACCOUNT = (
+    "routing: no record could find an ad account, and all would be dead-lettered: set routing.table, "
+    "routing.default_ad_account_id (CONVERSIONS_ROUTING__DEFAULT_AD_ACCOUNT_ID) or routing.accounts"
 )
 
 
@@ -30,7 +35,10 @@ def command(
     output. A second one leaves at once, with offsets uncommitted.
     """
     settings = load_config(config)
+    problems = [] if settings.dedup.browser_tag is not None else [_TAG_UNSAID]
+    if not accounts_of(settings):
+        problems.append(_NO_ACCOUNT)
+    if problems:
+        raise ConfigError(problems)
     configure_logs(settings.log.level, settings.log.format)
-    if settings.dedup.browser_tag is None:
-        raise ConfigError([_TAG_UNSAID])
     raise typer.Exit(app.run(settings))
