@@ -1,6 +1,11 @@
-"""ISO 3166-1 alpha-2: which two letters are a country."""
+"""ISO 3166-1: which country a code or a name means, by its two letters."""
 
 from __future__ import annotations
+
+from functools import cache, lru_cache
+
+from consumer.pinterest.country_names import COUNTRIES
+from consumer.pinterest.place_names import key_of
 
 # ISO 3166-1, officially assigned codes, and XK, which commerce uses for Kosovo.
 _ASSIGNED = frozenset({
@@ -21,12 +26,36 @@ _ASSIGNED = frozenset({
 })  # fmt: skip
 _ALSO = {"UK": "GB", "EL": "GR"}
 """Codes that the European Union writes for what ISO calls otherwise."""
+_CODES = {code: code for code in _ASSIGNED} | _ALSO
+_LONGEST_NAME = 100
 
 
 def country_code(text: str | None) -> str | None:
-    """The upper-case ISO 3166-1 alpha-2 code, or None if `text` is none."""
+    """The upper-case ISO 3166-1 alpha-2 code that `text` says: as alpha-2, as alpha-3, or by name.
+
+    None if it says none. Consent hangs on it, so nothing is guessed: a name is known letter by letter, but for case,
+    accents and punctuation, or it is unknown.
+    """
     if text is None:
         return None
     code = text.strip().upper()
-    code = _ALSO.get(code, code)
-    return code if code in _ASSIGNED else None
+    if (found := _CODES.get(code)) is not None:
+        return found
+    return _by_name(code) if 2 < len(code) <= _LONGEST_NAME or not code.isascii() else None
+
+
+@lru_cache(maxsize=1024)
+def _by_name(text: str) -> str | None:
+    key = key_of(text)
+    return _names().get(key) or _CODES.get(key.upper())  # the latter: U.S., U.K.
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Codes by alpha-3 and by name, both as keys. Read at the first name: who sends codes never pays for it."""
+    names = {}
+    for line in COUNTRIES.strip().splitlines():
+        code, alpha_3, spellings = line.split(" ", 2)
+        names[alpha_3.lower()] = code
+        names.update((key_of(spelling), code) for spelling in spellings.split(" | "))
+    return names

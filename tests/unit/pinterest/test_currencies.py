@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import pytest
 
-from consumer.pinterest.countries import country_code
 from consumer.pinterest.currencies import is_currency, money
 
 
@@ -36,11 +35,3 @@ def test_money_is_written_in_the_currencys_minor_units(amount: str, currency: st
 )
 def test_a_currency_has_three_letters(code: str, *, is_one: bool) -> None:
     assert is_currency(code) is is_one
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [("DE", "DE"), (" de ", "DE"), ("UK", "GB"), ("EL", "GR"), ("DEU", None), ("ZZ", None), ("", None), (None, None)],
-)
-def test_a_country_is_an_assigned_code(text: str | None, code: str | None) -> None:
-    assert country_code(text) == code
