@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -182,17 +182,55 @@ class SchemaRegistry(Section):
         return _sound(self, problems)
 
 
+class OAuth(Section):
+    directory: Path | None = None
+    """Where `conversions token refresh` keeps the rotating tokens, a volume. Without any token above, the access token
+    in it is the one for all accounts."""
+    refresh: Literal["elsewhere", "in_process"] = "elsewhere"
+    """Who refreshes: `conversions token refresh`, run by a timer, or a single consumer itself."""
+    app_id: str | None = Field(default=None, min_length=1)
+    """Of the app at developers.pinterest.com. Only whoever refreshes needs it."""
+    app_secret: SecretStr | None = None
+    """The app's secret; only whoever refreshes needs it."""
+    app_secret_file: Path | None = None
+    """The same, in a file; read at each refresh."""
+    continuous_refresh: bool = True
+    """Send `continuous_refresh=true`. Apps created before 25 September 2025 need it to get refresh tokens that rotate,
+    and the others get them anyway."""
+
+    @model_validator(mode="after")
+    def _can_refresh(self) -> OAuth:
+        if self.refresh == "elsewhere":
+            return self
+        problems = []
+        if self.directory is None:
+            problems.append("`refresh: in_process` needs a `directory` to keep the tokens in")
+        if self.app_id is None or (self.app_secret is None and self.app_secret_file is None):
+            problems.append("`refresh: in_process` needs `app_id`, and `app_secret` or `app_secret_file`")
+        return _sound(self, problems)
+
+
 class Pinterest(Section):
     base_url: str = "https://api.pinterest.com/v5"
     """Where the API is; change it to rehearse against `conversions emulator`. Without a path, `/v5` is meant."""
     access_token: SecretStr | None = None
     """One conversion access token for all accounts."""
+    access_token_file: Path | None = None
+    """The same, in a file; read at each request, so a new token in it counts at once."""
     tokens_dir: Path | None = None
-    """A directory with one file per ad account, named by its id, holding the token; re-read on a 401."""
+    """A directory with one file per ad account, named by its id, holding the token; read at each request."""
     test: bool = False
     """Send everything with `test=true`: Pinterest checks and records nothing. Uses the group `<group_id>-test`."""
     ssl_ca_file: Path | None = None
     """Certificates of the authorities to trust, PEM."""
+    oauth: OAuth = Field(default_factory=OAuth)
+
+
+class AdAccount(Section):
+    mode: Literal["live", "test", "off"] = "live"
+    """`test`: events go with `test=true` and are skipped as `account_in_test`; `off`: skipped as `account_off`."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Fixed cap for this account; without it `delivery.requests_per_minute` holds."""
 
 
 class Dedup(Section):
@@ -242,6 +280,13 @@ class Delivery(Section):
     """Longest back-off that is not the server's own wish."""
     hold_probe_s: float = Field(default=30.0, gt=0)
     """How often a held account is tried with one request."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Fixed cap on the requests of each ad account; unset, only Pinterest's 429 slow it down."""
+    bisect_requests: int = Field(default=256, ge=2)
+    """Requests that may be refused in the search for the culprits of one batch; what is left then is dead-lettered."""
+    ambiguous_offline: Literal["retry", "dead_letter"] = "retry"
+    """Events that Pinterest cannot de-duplicate (offline, or past the hour), after a request with unknown outcome: send
+    them again, and perhaps count them twice, or dead-letter them as `outcome_unknown`, and perhaps count them never."""
 
 
 class Limits(Section):
@@ -260,11 +305,41 @@ class Events(Section):
     """The one order status that makes a checkout."""
     value_basis: Literal["net", "gross"] = "net"
     """`net`: goods after discount without tax; `gross`: the same with tax. Must agree with the browser tag."""
+    integer_amounts: Literal["minor", "major"] | None = None
+    """What whole numbers in fields of money count: `minor` units (1999 is 19.99 EUR, 1999 JPY) or `major` ones. Unsaid,
+    a record with such a number is invalid."""
+    app_fields: Literal["nested", "flat"] = "nested"
+    """The form of app and device facts: `app_info` and `device_info`, or Pinterest's older flat names; never both."""
+    newer_fields: bool = False
+    """Also use names that Pinterest's guide has and its description 5.23.0 forbids: seven further event names,
+    `advertiser_tracking_enabled`, `item_brand_id`."""
+    partner_name: str | None = Field(default=None, pattern=r"^ss-[a-z0-9_-]+$", max_length=100)
+    """`ss-<partner>`, only once agreed with Pinterest."""
+    named_partner: str | None = Field(default=None, min_length=1)
+    """`custom_data.np`; Pinterest: "Please do not use this unless specifically guided"."""
+    external_measurement_vendor_id: int | None = Field(default=None, ge=0)
+    """`custom_data.external_measurement_vendor_id`; Pinterest: "Only use when instructed"."""
+
+
+UserDataField = Literal[
+    "em", "ph", "ge", "db", "ln", "fn", "ct", "st", "zp", "country", "external_id", "hashed_maids",
+    "client_ip_address", "client_user_agent", "click_id", "partner_id",
+]  # fmt: skip
+
+
+def _all_but_birth_and_gender() -> list[UserDataField]:
+    return [name for name in get_args(UserDataField) if name not in {"db", "ge"}]
 
 
 class Privacy(Section):
     consent_unknown_countries: Literal["eea", "other"] = "eea"
     """What an unknown country counts as where consent decides; `eea` asks for GRANTED."""
+    denied: Literal["skip", "opt_out"] = "skip"
+    """Where consent was DENIED and the law lets it be sent all the same (not EEA, UK, CH; the US have their own flag):
+    skip it, or send it with `opt_out`."""
+    fields: list[UserDataField] = Field(default_factory=_all_but_birth_and_gender)
+    """The fields of `user_data` that may leave, whatever a mapping makes; birth date (`db`) and gender (`ge`) must be
+    added to be sent."""
 
 
 class Shutdown(Section):
@@ -297,6 +372,7 @@ class Config(Section):
     topics: dict[str, Topic] = Field(default_factory=_bundled_topics, min_length=1)
     schema_registry: SchemaRegistry = Field(default_factory=SchemaRegistry)
     pinterest: Pinterest = Field(default_factory=Pinterest)
+    ad_accounts: dict[AdAccountId, AdAccount] = Field(default_factory=dict)
     dedup: Dedup = Field(default_factory=Dedup)
     routing: Routing = Field(default_factory=Routing)
     batch: Batch = Field(default_factory=Batch)
@@ -312,6 +388,15 @@ class Config(Section):
     def group_id(self) -> str:
         """The group in use: a rehearsal must not move the offsets of the real one."""
         return f"{self.kafka.group_id}-test" if self.pinterest.test else self.kafka.group_id
+
+    @property
+    def accounts_in_test(self) -> frozenset[str]:
+        """The ad accounts that are in test while others may be live."""
+        return frozenset(name for name, account in self.ad_accounts.items() if account.mode == "test")
+
+    def is_test(self, ad_account_id: str) -> bool:
+        """Does Pinterest only check this account's events, and record none?"""
+        return self.pinterest.test or ad_account_id in self.accounts_in_test
 
     @property
     def dead_letter_topic(self) -> str:

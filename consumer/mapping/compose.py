@@ -27,6 +27,12 @@ _DEVICE_NUMBERS = (
     "battery_level", "cpu_cores", "screen_density", "screen_height", "screen_width", "storage_size",
     "storage_free_space", "external_storage_size", "external_storage_free_space",
 )  # fmt: skip
+# What of them the older, flat form has, and under which names.
+_FLAT_APP = {"app_id": "app_id", "app_name": "app_name", "app_version": "app_version"}
+_FLAT_DEVICE = {
+    "brand": "device_brand", "carrier": "device_carrier", "model": "device_model", "type": "device_type",
+    "os_version": "os_version",
+}  # fmt: skip
 
 
 def compose(
@@ -41,8 +47,15 @@ def compose(
 ) -> dict[str, Any]:
     """An event as the API takes it, yet unchecked; `custom_data` is the mapping's own part and becomes part of it."""
     client, device = record.part("client"), record.part("device")
+    shape = terms.shape
     if terms.permission.is_limited:
         custom_data["opt_out_type"] = _LIMITED
+    if shape.named_partner is not None:
+        custom_data["np"] = shape.named_partner
+    if (measurement := record.text("external_measurement_id")) is not None:
+        custom_data["external_measurement_id"] = measurement
+        if shape.external_measurement_vendor_id is not None:
+            custom_data["external_measurement_vendor_id"] = shape.external_measurement_vendor_id
     event: dict[str, Any] = {
         "event_name": event_name,
         "action_source": terms.action_source,
@@ -52,6 +65,8 @@ def compose(
     }
     if custom_data:
         event["custom_data"] = custom_data
+    if shape.partner_name is not None:
+        event["partner_name"] = shape.partner_name
     if terms.is_opted_out:
         event["opt_out"] = True
     if terms.is_offline:
@@ -66,6 +81,11 @@ def compose(
             event["language"] = language
         else:
             clipped.append("language")
+    if shape.newer_fields and terms.is_app and (is_allowed := device.flag("advertiser_tracking_enabled")) is not None:
+        event["advertiser_tracking_enabled"] = is_allowed
+    if shape.app_fields == "flat":
+        event |= _flat(record.part("app"), device)
+        return event
     if app_info := _app_info(record.part("app")):
         event["app_info"] = app_info
     if device_info := _device_info(device):
@@ -99,6 +119,18 @@ def _language(tag: str) -> str | None:
     """The two-letter language of a tag such as `de-AT`, or of the first one of an Accept-Language header."""
     found = _LANGUAGE.match(tag)
     return found[0].lower() if found else None
+
+
+def _flat(app: Fields, device: Fields) -> dict[str, Any]:
+    """The older form. It knows fewer facts, and says of the network only whether it is wifi."""
+    facts: dict[str, Any] = {}
+    for source, names in ((app, _FLAT_APP), (device, _FLAT_DEVICE)):
+        for name, target in names.items():
+            if (text := source.text(name)) is not None:
+                facts[target] = text
+    if (network := device.text("network_type")) is not None and network.lower() != "unknown":
+        facts["wifi"] = network.lower() == "wifi"
+    return facts
 
 
 def _app_info(app: Fields) -> dict[str, Any]:

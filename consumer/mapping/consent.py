@@ -4,7 +4,7 @@
   `privacy.consent_unknown_countries` is `other`. Sending with `opt_out` is no substitute for consent there.
 - United States: sent. DENIED, Global Privacy Control or limited data processing make it `opt_out_type: LDP`,
   which tells Pinterest to act as a service provider; the hashed state and country beside it say which law it is.
-- Elsewhere: sent unless DENIED.
+- Elsewhere: sent unless DENIED; with `privacy.denied: opt_out` then sent with `opt_out`, if the country is known.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _GRANTED_ONLY = frozenset({
 })  # fmt: skip
 _AREAS = frozenset({"EEA", "EU"})
 _SYMBOLS = frozenset({"GRANTED", "DENIED"})
+_LONGEST_CODE = 3  # ISO 3166-1 alpha-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +48,28 @@ class Permission:
     """The state, where the jurisdiction named one."""
     is_limited: bool
     """Only with limited data processing."""
+    is_opted_out: bool = False
+    """Only with `opt_out`."""
 
 
-def permission(record: Fields, address: Fields, *, unknown_is_eea: bool) -> Permission | Skipped:
+def permission(
+    record: Fields, address: Fields, *, unknown_is_eea: bool, sends_denied: bool = False
+) -> Permission | Skipped:
     """The recorded jurisdiction decides; without one the address does."""
     consent = record.part("consent")
     advertising = consent.symbol("advertising", _SYMBOLS)
-    is_opted_out = bool(consent.flag("gpc")) | bool(consent.flag("limited_data_processing"))
+    has_signalled = bool(consent.flag("gpc")) | bool(consent.flag("limited_data_processing"))
+    is_denied = advertising == "DENIED"
     rule, country, region = _residence(consent, address, unknown_is_eea=unknown_is_eea)
     if rule is Rule.GRANTED_ONLY:
         is_sent, is_limited = advertising == "GRANTED", False
     elif rule is Rule.LIMITED_IF_OPTED_OUT:
-        is_sent, is_limited = True, is_opted_out or advertising == "DENIED"
+        is_sent, is_limited = True, has_signalled or is_denied
+    elif is_denied and sends_denied and country is not None:
+        return Permission(rule, country, region, is_limited=False, is_opted_out=True)
     else:
         # Only where the country is unknown may the signals be those of a US resident.
-        is_sent, is_limited = advertising != "DENIED", country is None and is_opted_out
+        is_sent, is_limited = not is_denied, country is None and has_signalled
     return Permission(rule, country, region, is_limited) if is_sent else Skipped(SkipReason.NO_CONSENT)
 
 
@@ -74,6 +82,8 @@ def _residence(consent: Fields, address: Fields, *, unknown_is_eea: bool) -> tup
         if first in _AREAS:
             return Rule.GRANTED_ONLY, None, None
         # One that cannot be read is unknown, whatever the address says: somebody meant to state a law.
+        if len(first) > _LONGEST_CODE:
+            first, region = jurisdiction, ""  # a name, of which a hyphen may be part
         country = country_code(first)
     if country is None:
         return (Rule.GRANTED_ONLY if unknown_is_eea else Rule.UNLESS_DENIED), None, None

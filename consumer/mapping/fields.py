@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
+
+from consumer.pinterest.currencies import is_currency, minor_digits
 
 UNKNOWN = "UNKNOWN"
 """The default symbol of every enum of the bundled schemas."""
@@ -16,6 +18,8 @@ MAX_AMOUNT_DIGITS = 15
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_FIRST_DAY = _EPOCH.date()
+_MOST_DAYS = 700_000  # what a date can hold, before and after 1970
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -25,13 +29,19 @@ class Fields:
     No method raises, whatever the record holds. A value of another type than the bundled schema's reads as
     absent and adds a line to `problems`, which all parts of one record share; it names the field's path and the
     type found, never the value. Whoever maps must not trust an answer while there are problems.
+
+    `integers` says how many of the digits of a whole number stand behind the point where it is an amount of money;
+    None: it cannot be told, and such a number is a problem.
     """
 
-    __slots__ = ("_path", "_values", "problems")
+    __slots__ = ("_integers", "_path", "_values", "problems")
 
-    def __init__(self, values: Mapping[str, Any], problems: list[str], path: str = "") -> None:
+    def __init__(
+        self, values: Mapping[str, Any], problems: list[str], path: str = "", *, integers: int | None = None
+    ) -> None:
         self._values = values
         self._path = path
+        self._integers = integers
         self.problems = problems
 
     def text(self, name: str) -> str | None:
@@ -90,41 +100,87 @@ class Fields:
         return None
 
     def amount(self, name: str) -> Decimal | None:
-        """A decimal, finite and below 10**15; money in floating point is refused, as it is already wrong."""
+        """An amount of money, finite and below 10**15.
+
+        A floating-point number counts as its shortest decimal representation, which is what whoever wrote it meant; a
+        whole number as `integers` says.
+        """
+        value = self._values.get(name)
+        if value is None or type(value) is Decimal:
+            return value if value is None else self._bounded(name, value)
+        if type(value) is int:
+            if self._integers is not None:
+                return self._bounded(name, Decimal(value).scaleb(-self._integers))
+            self.refuse(name, "a whole number; say with events.integer_amounts what it counts, and give the currency")
+            return None
+        return self._any_number(name, value)
+
+    def quantity(self, name: str) -> Decimal | None:
+        """How many or how much, finite and below 10**15; whole numbers are what they are."""
         value = self._values.get(name)
         if value is None:
             return None
-        if not isinstance(value, Decimal):
-            self._note(name, value, "a decimal")
-            return None
-        if not value.is_finite() or abs(value.adjusted()) >= MAX_AMOUNT_DIGITS:
-            # A zero may carry any exponent; without it it is an ordinary one.
-            if value.is_zero():
-                return Decimal(0)
-            self.problems.append(f"{self._path}{name}: not an amount, its digits or exponent are out of range")
-            return None
-        return value
+        return self._bounded(name, Decimal(value)) if type(value) is int else self._any_number(name, value)
+
+    def _any_number(self, name: str, value: object) -> Decimal | None:
+        if isinstance(value, float):
+            value = Decimal(repr(value))
+        if isinstance(value, Decimal):
+            return self._bounded(name, value)
+        self._note(name, value, "a decimal")
+        return None
+
+    def _bounded(self, name: str, value: Decimal) -> Decimal | None:
+        if value.is_finite() and abs(value.adjusted()) < MAX_AMOUNT_DIGITS:
+            return value
+        # A zero may carry any exponent; without it it is an ordinary one.
+        if value.is_zero():
+            return Decimal(0)
+        self.problems.append(f"{self._path}{name}: not an amount, its digits or exponent are out of range")
+        return None
 
     def instant_ms(self, name: str) -> int | None:
-        """Unix milliseconds of a timestamp, also from a writer without the logical type."""
+        """Unix milliseconds of a time: a timestamp of any precision, a whole number, or text as in ISO 8601.
+
+        Whole numbers, as writers without the logical type send them and fastavro leaves nanoseconds, tell their unit by
+        their size.
+        """
         value = self._values.get(name)
         if value is None:
             return None
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value.strip())
+            except ValueError:
+                self.refuse(name, "text that is no time as in ISO 8601")
+                return None
         if isinstance(value, datetime):
             if value.tzinfo is UTC or value.utcoffset() is not None:
                 return (value - _EPOCH) // _MILLISECOND
             self.problems.append(f"{self._path}{name}: a local time, which needs its zone")
             return None
         if isinstance(value, int) and not isinstance(value, bool):
-            return value
+            return _unix_ms(value)
         self._note(name, value, "a timestamp")
+        return None
+
+    def day(self, name: str) -> date | str | None:
+        """A date, that of a timestamp as written, days since 1970 as writers without the logical type send, or text."""
+        value = self._values.get(name)
+        if value is None or isinstance(value, str):
+            return self.text(name)
+        if isinstance(value, date):
+            return value.date() if isinstance(value, datetime) else value
+        if type(value) is int and abs(value) < _MOST_DAYS:
+            return _FIRST_DAY + timedelta(days=value)
+        self._note(name, value, "a date")
         return None
 
     def part(self, name: str) -> Fields:
         """A record within this one; an absent one reads as one whose fields are all absent."""
         value = self._values.get(name)
         if isinstance(value, dict):
-            return Fields(value, self.problems, f"{self._path}{name}.")
+            return Fields(value, self.problems, f"{self._path}{name}.", integers=self._integers)
         if value is not None:
             self._note(name, value, "a record")
         return Fields(_NOTHING, self.problems)
@@ -140,7 +196,8 @@ class Fields:
         parts = []
         for index, item in enumerate(value):
             if isinstance(item, dict):
-                parts.append(Fields(item, self.problems, f"{self._path}{name}[{index}]."))
+                path = f"{self._path}{name}[{index}]."
+                parts.append(Fields(item, self.problems, path, integers=self._integers))
             else:
                 self._note(f"{name}[{index}]", item, "a record")
         return parts
@@ -163,6 +220,24 @@ class Fields:
 
     def _note(self, name: str, value: object, wanted: str) -> None:
         self.problems.append(f"{self._path}{name}: {_kind(value)} where {wanted} is expected")
+
+
+def integer_scale(count: Literal["minor", "major"] | None, values: Mapping[str, Any]) -> int | None:
+    """`integers` of a record's `Fields`, by what whole numbers count and the record's own currency."""
+    if count != "minor":
+        return None if count is None else 0
+    currency = values.get("currency")
+    return minor_digits(currency) if isinstance(currency, str) and is_currency(currency) else None
+
+
+def _unix_ms(number: int) -> int:
+    """By size: between 1973 and 5138 seconds, milliseconds, microseconds and nanoseconds do not meet."""
+    size = abs(number)
+    if size < 10**11:
+        return number * 1_000
+    if size < 10**14:
+        return number
+    return number // 1_000 if size < 10**17 else number // 1_000_000
 
 
 def _kind(value: object) -> str:

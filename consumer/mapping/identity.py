@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from consumer.mapping.fields import Fields
-from consumer.mapping.rules import Terms
+from consumer.mapping.rules import Terms, limits_tracking
 from consumer.mapping.scrub import click_id_in, public_address
 from consumer.pinterest import hashing
 from consumer.pinterest.countries import country_code
@@ -23,25 +24,36 @@ def user_data_of(
     address = customer.part("address")
     home = address.text("country")
     residence = country_code(home) or terms.permission.country
-    _put(data, clipped, "em", [hashing.email(text) for text in customer.texts("emails")])
-    _put(data, clipped, "ph", [hashing.phone(text, residence) for text in customer.texts("phones")])
-    if (text := customer.text("first_name")) is not None:
+    # Neither read nor hashed if it may not leave: what nobody asked for cannot be wrong.
+    may = terms.allowed
+    if "em" in may:
+        _put(data, clipped, "em", [hashing.email(text) for text in customer.texts("emails")])
+    if "ph" in may:
+        _put(data, clipped, "ph", [hashing.phone(text, residence) for text in customer.texts("phones")])
+    if "fn" in may and (text := customer.text("first_name")) is not None:
         _put(data, clipped, "fn", [hashing.name(text)])
-    if (text := customer.text("last_name")) is not None:
+    if "ln" in may and (text := customer.text("last_name")) is not None:
         _put(data, clipped, "ln", [hashing.name(text)])
-    if (text := address.text("city")) is not None:
+    if "db" in may and (day := customer.day("birth_date")) is not None:
+        today = datetime.fromtimestamp(terms.event_time_s, UTC).date()
+        _put(data, clipped, "db", [hashing.birth_date(day, today)])
+    if "ge" in may and (text := customer.text("gender")) is not None:
+        _put(data, clipped, "ge", [hashing.gender(text)])
+    if "ct" in may and (text := address.text("city")) is not None:
         _put(data, clipped, "ct", [hashing.city(text)])
-    if (text := address.text("postal_code")) is not None:
+    if "zp" in may and (text := address.text("postal_code")) is not None:
         _put(data, clipped, "zp", [hashing.postal_code(text, residence)])
     if home is not None:
         _put(data, clipped, "country", [hashing.country(home)])
     if (text := address.text("region")) is not None:
         _put(data, clipped, "st", [hashing.state(text, residence)])
+    if (text := customer.text("partner_id")) is not None:
+        data["partner_id"] = text
     people = [customer.text("customer_id")]
     if not terms.is_offline:
-        people.append(client.text("anonymous_id"))
+        people += (client.text("anonymous_id"), client.text("unauth_id"))
         _add_client(data, client, page_url, clipped)
-        if (text := device.text("advertising_id")) is not None and not device.flag("limit_ad_tracking"):
+        if (text := device.text("advertising_id")) is not None and not limits_tracking(device):
             _put(data, clipped, "hashed_maids", [hashing.advertising_id(text)])
     _put(data, clipped, "external_id", [hashing.external_id(text) for text in people if text is not None])
     if terms.permission.is_limited:
@@ -67,7 +79,9 @@ def _add_client(data: dict[str, Any], client: Fields, page_url: str | None, clip
             clipped.append("client_ip_address")
     if (user_agent := client.text("user_agent")) is not None:
         data["client_user_agent"] = user_agent
-    click_id = client.text("click_id") or (click_id_in(page_url) if page_url is not None else None)
+    click_id = client.text("click_id")
+    for url in (page_url, client.text("page_url")):
+        click_id = click_id or (click_id_in(url) if url is not None else None)
     if click_id:
         data["click_id"] = click_id
 

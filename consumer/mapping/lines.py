@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from consumer.mapping.fields import Fields
+from consumer.mapping.scrub import looks_personal
 from consumer.pinterest.currencies import money
 
 _PRODUCT, _BUNDLE_PARENT, _BUNDLE_CHILD = "PRODUCT", "BUNDLE_PARENT", "BUNDLE_CHILD"
@@ -63,7 +64,7 @@ def read_lines(record: Fields, name: str) -> Lines:
     others: list[Line] = []
     has_parent = False
     for source in record.parts(name):
-        quantity = source.amount("quantity")
+        quantity = source.quantity("quantity")
         line = Line(source, _ONE if quantity is None else quantity, source.amount("unit_price"), source.amount("tax"))
         kind = source.symbol("type", _TYPES)
         if line.quantity <= 0:
@@ -83,7 +84,9 @@ def product_id(source: Fields) -> str | None:
     return source.text("variant_id") or source.text("product_id") or source.text("sku")
 
 
-def contents_of(lines: Lines, currency: str | None, price_of: PriceOf, clipped: list[str]) -> dict[str, Any]:
+def contents_of(
+    lines: Lines, currency: str | None, price_of: PriceOf, clipped: list[str], *, is_newer: bool
+) -> dict[str, Any]:
     """`content_ids`, `contents` and `num_items` of `custom_data`; none of them if there are no goods.
 
     A price needs a currency: Pinterest would take the advertiser's own.
@@ -100,12 +103,17 @@ def contents_of(lines: Lines, currency: str | None, price_of: PriceOf, clipped: 
             ids[identifier] = None
         for name, target in (("name", "item_name"), ("category", "item_category"), ("brand", "item_brand")):
             if (text := source.text(name)) is not None:
-                content[target] = text
+                if looks_personal(text):  # engraved for somebody
+                    clipped.append(f"contents.{target}")
+                else:
+                    content[target] = text
         if (price := price_of(line)) is not None:
             if currency is None or price < _NOTHING:
                 clipped.append("contents.item_price")
             else:
                 content["item_price"] = money(price, currency)
+        if is_newer and (brand_id := source.text("brand_id")) is not None:
+            content["item_brand_id"] = brand_id
         content["quantity"] = line.units
         contents.append(content)
     custom_data: dict[str, Any] = {"contents": contents, "num_items": lines.units}

@@ -57,7 +57,7 @@ def _checkout(order: Fields, client: Fields, terms: Terms, rules: Rules) -> Mapp
     currency = currency_of(order, worth.value)
     if order.problems:
         return Invalid(())
-    custom_data = contents_of(lines, currency, worth.price_of, clipped)
+    custom_data = contents_of(lines, currency, worth.price_of, clipped, is_newer=terms.shape.newer_fields)
     custom_data["order_id"] = order_id
     if currency is not None:
         custom_data["currency"] = currency

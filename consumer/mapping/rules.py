@@ -5,7 +5,7 @@ They are asked in one order, and the first that says no gives the reason:
 1. is it a test order; a bot (`client.is_bot`, or Pinterest's own crawler)
 2. is it a conversion: an order's status, its transition, its origin; a visit's type
 3. does its channel count: MARKETPLACE and IMPORT do not
-4. where it goes: routing
+4. where it goes: routing; is that account switched off
 5. may it be sent: consent
 6. is it recent: too old is skipped, too far ahead is a dead letter
 7. has the browser's tag the same id, where it matters
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consumer.config import Config
+from consumer.config import Config, Events
 from consumer.mapping.consent import Permission, Rule, permission
 from consumer.mapping.fields import Fields
 from consumer.mapping.routing import Route, Router
@@ -49,7 +49,11 @@ class Terms:
     permission: Permission
     event_time_s: int
     is_opted_out: bool
-    """The device limits ad tracking."""
+    """Sent all the same, with `opt_out`: the device limits ad tracking, or consent was denied where that is lawful."""
+    shape: Events
+    """Which form and names the event takes."""
+    allowed: frozenset[str]
+    """The fields of `user_data` that may leave."""
 
     @property
     def is_offline(self) -> bool:
@@ -58,6 +62,11 @@ class Terms:
     @property
     def is_app(self) -> bool:
         return self.action_source in _APPS
+
+
+def limits_tracking(device: Fields) -> bool:
+    """Does it ask not to be tracked for advertising? On iOS the answer to App Tracking Transparency says so as well."""
+    return bool(device.flag("limit_ad_tracking")) or device.flag("advertiser_tracking_enabled") is False
 
 
 class Rules:
@@ -69,7 +78,11 @@ class Rules:
         self.needs_shared_id = config.dedup.browser_tag == "present"
         self._max_age_s = config.events.max_age_s
         self._future_tolerance_s = config.events.future_tolerance_s
+        self.shape = config.events
+        self._allowed = frozenset(config.privacy.fields)
         self._unknown_is_eea = config.privacy.consent_unknown_countries == "eea"
+        self._sends_denied = config.privacy.denied == "opt_out"
+        self._switched_off = frozenset(name for name, account in config.ad_accounts.items() if account.mode == "off")
         self._router = Router(config.routing)
 
     def exclusion(self, record: Fields, client: Fields) -> Skipped | None:
@@ -89,17 +102,20 @@ class Rules:
         route = self._router.route(record, headers)
         if not isinstance(route, Route):
             return route
+        if route.ad_account_id in self._switched_off:
+            return Skipped(SkipReason.ACCOUNT_OFF)
         address = record.part("customer").part("address")
-        may = permission(record, address, unknown_is_eea=self._unknown_is_eea)
+        may = permission(record, address, unknown_is_eea=self._unknown_is_eea, sends_denied=self._sends_denied)
         if isinstance(may, Skipped):
             return may
-        is_opted_out = action_source in _APPS and bool(record.part("device").flag("limit_ad_tracking"))
-        if is_opted_out and may.rule is Rule.GRANTED_ONLY:
+        is_limited = action_source in _APPS and limits_tracking(record.part("device"))
+        if is_limited and may.rule is Rule.GRANTED_ONLY:
             return Skipped(SkipReason.NO_CONSENT)  # `opt_out` is no substitute for consent there
         event_time_s = self._event_time(record, happened, now_s)
         if not isinstance(event_time_s, int):
             return event_time_s
-        return Terms(action_source, route, may, event_time_s, is_opted_out)
+        is_opted_out = is_limited or may.is_opted_out
+        return Terms(action_source, route, may, event_time_s, is_opted_out, self.shape, self._allowed)
 
     def _event_time(self, record: Fields, happened: str, now_s: float) -> int | Skipped | Invalid:
         time_ms = record.instant_ms(happened)

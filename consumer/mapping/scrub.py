@@ -21,6 +21,8 @@ _PHONE = re.compile(
     """,
     re.VERBOSE,
 )
+_INTERNATIONAL_PHONE = re.compile(r"(?<![\w+])\+\d[\d\s()./-]{6,}\d(?!\w)")
+_MOST_WRAPPINGS = 6
 _PERSONAL_PARTS = re.compile(
     r"mail|phone|mobile|msisdn|token|passw|secret|session|auth|firstname|lastname|surname|fullname|givenname"
     r"|familyname|username|birth|address|street|postal|postcode|jwt|signature|apikey|customer"
@@ -47,8 +49,15 @@ _MAPPED_4 = bytes(10) + b"\xff\xff"  # RFC 4291, section 2.5.5.2: an IPv4 addres
 
 
 def looks_personal(text: str) -> bool:
-    """Does `text` hold an e-mail address, or is it a telephone number?"""
-    return ("@" in text and _EMAIL.search(text) is not None) or _PHONE.fullmatch(text.strip()) is not None
+    """Does `text` hold an e-mail address or an international telephone number, or is it a national one?
+
+    National numbers within a text look like article numbers, dates and prices.
+    """
+    return (
+        ("@" in text and _EMAIL.search(text) is not None)
+        or ("+" in text and _INTERNATIONAL_PHONE.search(text) is not None)
+        or _PHONE.fullmatch(text.strip()) is not None
+    )
 
 
 def public_address(text: str) -> str | None:
@@ -95,7 +104,7 @@ def clean_url(url: str) -> str | None:
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
         return None
-    if parts.scheme not in {"http", "https"} or not host or looks_personal(host):
+    if parts.scheme not in {"http", "https"} or not host or _is_personal(host):
         return None
     path = parts.path
     if path and any(map(_is_personal, path.split("/"))):
@@ -113,11 +122,18 @@ def _is_personal_parameter(pair: str) -> bool:
 
 
 def _is_personal(encoded: str) -> bool:
-    """As `looks_personal`, for text encoded once or twice, as links within links are."""
+    """As `looks_personal`, for text that was encoded again and again, as links within links are."""
     if not encoded:
         return False
-    if "%" in encoded or "+" in encoded:
+    if "%" not in encoded and "+" not in encoded:
+        return looks_personal(encoded)
+    texts = {encoded}
+    for _ in range(_MOST_WRAPPINGS):
+        if any(map(looks_personal, texts)):
+            return True
         # A plus may be a blank or the plus of a telephone number.
-        once, spaced = unquote(encoded), unquote_plus(encoded)
-        return looks_personal(once) or looks_personal(spaced) or looks_personal(unquote(once))
-    return looks_personal(encoded)
+        decoded = {decode(text) for text in texts for decode in (unquote, unquote_plus)}
+        if decoded == texts:
+            return False
+        texts = decoded
+    return True  # no link is wrapped so often

@@ -12,12 +12,14 @@ from consumer.mapping.fields import UNKNOWN, Fields
 from consumer.mapping.lines import Lines, contents_of, read_lines
 from consumer.mapping.rules import Rules, Terms
 from consumer.mapping.scrub import looks_personal
+from consumer.pinterest.events import NEWER_EVENT_NAMES
 from consumer.records import Headers, Invalid, MapOutcome, Mapped, Skipped, SkipReason
 
 _TYPES = frozenset({
     "PAGE_VISIT", "VIEW_CONTENT", "VIEW_CATEGORY", "SEARCH", "ADD_TO_CART", "ADD_TO_WISHLIST", "INITIATE_CHECKOUT",
     "ADD_PAYMENT_INFO", "LEAD", "SIGNUP", "SUBSCRIBE", "WATCH_VIDEO", "APP_INSTALL", "CUSTOM",
 })  # fmt: skip
+_ALL_TYPES = _TYPES | {name.upper() for name in NEWER_EVENT_NAMES}
 
 
 def map_visit(visit: Fields, headers: Headers, now_s: float, rules: Rules) -> MapOutcome:
@@ -25,7 +27,7 @@ def map_visit(visit: Fields, headers: Headers, now_s: float, rules: Rules) -> Ma
     client = visit.part("client")
     if (excluded := rules.exclusion(visit, client)) is not None:
         return excluded
-    kind = visit.symbol("type", _TYPES)
+    kind = visit.symbol("type", _ALL_TYPES if rules.shape.newer_fields else _TYPES)
     if kind == UNKNOWN:
         return Skipped(SkipReason.NOT_A_CONVERSION)
     terms = rules.terms(visit, headers, "occurred_at", now_s)
@@ -49,18 +51,17 @@ def _event(visit: Fields, client: Fields, event_name: str, event_id: str, terms:
     currency = currency_of(visit, value)
     if visit.problems:
         return Invalid(())
-    custom_data = contents_of(lines, currency, lambda line: line.unit_price, clipped)
+    custom_data = contents_of(lines, currency, lambda line: line.unit_price, clipped, is_newer=terms.shape.newer_fields)
     custom_data |= amount_of(value, currency, "value", clipped)
     if currency is not None:
         custom_data["currency"] = currency
     custom_data |= _what_it_was_about(visit, lines, clipped)
-    page = visit.part("page")
     event = compose(
         visit,
         terms,
         event_name=event_name,
         event_id=event_id,
-        page_url=page.text("url") or client.text("page_url"),
+        page_url=visit.part("page").text("url") or client.text("page_url"),
         custom_data=custom_data,
         clipped=clipped,
     )

@@ -20,6 +20,11 @@ def is_currency(code: str) -> bool:
     return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
 
 
+def minor_digits(code: str) -> int:
+    """How many digits its amounts have behind the point; two unless ISO 4217 says otherwise."""
+    return _MINOR_DIGITS.get(code, 2)
+
+
 def money(amount: Decimal, currency: str) -> str:
     """A finite amount below 10**20, not negative, rounded half up to the currency's minor unit: `"12.30"`, JPY `"12"`.
 

@@ -8,11 +8,12 @@ from decimal import Decimal
 import orjson
 
 from consumer.config import Config
-from consumer.mapping.fields import Fields
+from consumer.mapping.fields import Fields, integer_scale
 from consumer.mapping.order import map_order
 from consumer.mapping.rules import Rules
 from consumer.mapping.visit import map_visit
-from consumer.pinterest.events import check_event, has_identity
+from consumer.pinterest.components import components_of
+from consumer.pinterest.events import Contract, has_identity
 from consumer.records import Decoded, Event, Headers, Invalid, MapOutcome, Mapped, Record, Skipped, SkipReason
 
 _Mapping = Callable[[Fields, Headers, float, Rules], MapOutcome]
@@ -24,6 +25,8 @@ class Mapper:
 
     def __init__(self, config: Config) -> None:
         self._rules = Rules(config)
+        self._contract = Contract(is_newer=config.events.newer_fields, fields=frozenset(config.privacy.fields))
+        self._integer_amounts = config.events.integer_amounts
         self._mappings = {name: _MAPPINGS[topic.mapping] for name, topic in config.topics.items()}
 
     def map(self, topic: str, decoded: Decoded, headers: Headers, now_s: float) -> MapOutcome:
@@ -39,21 +42,20 @@ class Mapper:
         mapping = self._mappings.get(topic)
         if mapping is None:
             return Invalid(("topic: has no mapping; add it to `topics`, or leave its records alone",))
-        fields = Fields(decoded.fields, [])
+        fields = Fields(decoded.fields, [], integers=integer_scale(self._integer_amounts, decoded.fields))
         outcome = mapping(fields, headers, now_s, self._rules)
         if fields.problems:
             # Also of a record that was to be skipped: the answer may rest on the very field that could not be read.
             return Invalid(tuple(fields.problems))
-        return _checked(outcome) if isinstance(outcome, Mapped) else outcome
+        return self._checked(outcome) if isinstance(outcome, Mapped) else outcome
 
-
-def _checked(mapped: Mapped) -> MapOutcome:
-    problems, clipped = check_event(mapped.payload)
-    if problems:
-        return Invalid(tuple(problems))
-    if not has_identity(mapped.payload["user_data"]):
-        return Skipped(SkipReason.NO_IDENTITY)
-    return Mapped(mapped.ad_account_id, mapped.payload, tuple(dict.fromkeys((*mapped.clipped, *clipped))))
+    def _checked(self, mapped: Mapped) -> MapOutcome:
+        problems, clipped = self._contract.check(mapped.payload)
+        if problems:
+            return Invalid(tuple(problems))
+        if not has_identity(mapped.payload["user_data"]):
+            return Skipped(SkipReason.NO_IDENTITY)
+        return Mapped(mapped.ad_account_id, mapped.payload, tuple(dict.fromkeys((*mapped.clipped, *clipped))))
 
 
 def serialise(record: Record, mapped: Mapped) -> Event:
@@ -71,5 +73,6 @@ def serialise(record: Record, mapped: Mapped) -> Event:
         event_time_s=payload["event_time"],
         value=None if value is None else Decimal(value),
         currency=custom_data.get("currency"),
+        components=components_of(payload),
         body=orjson.dumps(payload),
     )

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from consumer.cli.map import map_command
 from consumer.mapping.routing import ACCOUNT_HEADER
-from consumer.pinterest.events import HASHED
+from consumer.pinterest.events import EVENT_NAMES, HASHED, NEWER_EVENT_NAMES
 from consumer.schemas import bundled_schema
 from tests.docs.pages import ROOT, fenced, names_in, section, table
 
@@ -126,12 +126,16 @@ def test_the_questions_are_asked_in_the_order_told(monkeypatch: pytest.MonkeyPat
         "not_a_transition": ("previous_status", "CREATED"),
         "origin_excluded": ("origin", "NEW"),
         "channel_excluded": ("channel", "WEB"),
-        "not_advertised": ("merchant_id", "merchant-1"),
+        "not_advertised": ("merchant_id", "merchant-2"),
+        "account_off": ("merchant_id", "merchant-1"),
         "no_consent": ("consent.advertising", "GRANTED"),
         "too_old": ("occurred_at", time_ago(minutes=1)),
         "no_identity": ("customer.emails", ["anna.meyer@example.com"]),
     }
     monkeypatch.setenv("CONVERSIONS_DEDUP__BROWSER_TAG", "present")
+    accounts = {"merchant-1": "549755885175", "merchant-2": "549755885176", "merchant-3": "none"}
+    monkeypatch.setenv("CONVERSIONS_ROUTING__TABLE", json.dumps(accounts))
+    monkeypatch.setenv("CONVERSIONS_AD_ACCOUNTS__549755885176__MODE", "off")
     rows = table(section(TEXT, "Which records count"), "Question")
     told = [names_in(row["If not"])[0] for row in rows if row["Orders"]]
 
@@ -147,9 +151,12 @@ def test_the_questions_are_asked_in_the_order_told(monkeypatch: pytest.MonkeyPat
 
 def test_every_type_of_visit_is_told() -> None:
     (sentence,) = re.findall(r"the event called as its `type`: (.*?), in lower case", TEXT)
+    (newer,) = re.findall(r"With `events.newer_fields` also (`APP_OPEN`.*?), which", TEXT)
     (field,) = (field for field in bundled_schema("visit")["fields"] if field["name"] == "type")
 
-    assert set(names_in(sentence)) == {*field["type"]["symbols"]} - {"UNKNOWN"}
+    assert {name.lower() for name in names_in(sentence)} == EVENT_NAMES - {"checkout"}
+    assert {name.lower() for name in names_in(newer)} == NEWER_EVENT_NAMES
+    assert {*names_in(sentence), *names_in(newer)} == {*field["type"]["symbols"]} - {"UNKNOWN"}
 
 
 @pytest.mark.parametrize("tag_event_id", ["tag-1", None])

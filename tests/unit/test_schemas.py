@@ -23,8 +23,8 @@ NAMES: tuple[BundledName, ...] = get_args(BundledName)
 Schema = Any
 MONEY = {"type": "bytes", "logicalType": "decimal", "precision": 18, "scale": 4}
 
-LINE = "product_id variant_id sku item_group_id name brand category quantity unit_price tax type seller_id"
-CLIENT = "ip_address user_agent click_id anonymous_id page_url referrer language tag_event_id is_bot"
+LINE = "product_id variant_id sku item_group_id name brand brand_id category quantity unit_price tax type seller_id"
+CLIENT = "ip_address user_agent click_id anonymous_id unauth_id page_url referrer language tag_event_id is_bot"
 API = json.loads((Path(__file__).parents[1] / "contract" / "pinterest-openapi-events.json").read_text(encoding="utf-8"))
 APP = " ".join(API["components"]["schemas"]["ConversionEventAppInfo"]["properties"])
 DEVICE = " ".join(API["components"]["schemas"]["ConversionEventDeviceInfo"]["properties"])
@@ -32,21 +32,22 @@ SHARED = {
     "Line": LINE,
     "Client": CLIENT,
     "App": APP,
-    "Device": f"{DEVICE} advertising_id limit_ad_tracking",
-    "Customer": "customer_id emails phones first_name last_name birth_date gender address",
+    "Device": f"{DEVICE} advertising_id limit_ad_tracking advertiser_tracking_enabled",
+    "Customer": "customer_id emails phones first_name last_name birth_date gender partner_id address",
     "Address": "city region postal_code country",
     "Consent": "advertising gpc limited_data_processing jurisdiction recorded_at source",
 }
 FIELDS: dict[BundledName, dict[str, str]] = {
     "order": {
         "Order": "event_id occurred_at placed_at paid_at merchant_id ad_account_id order_id revision status "
-        "previous_status origin channel currency totals lines customer client app device consent is_test predicted_ltv",
+        "previous_status origin channel currency totals lines customer client app device consent is_test predicted_ltv "
+        "external_measurement_id",
         "Totals": "items_gross discount items_net tax tax_included shipping shipping_tax grand_total",
         **SHARED,
     },
     "visit": {
         "Visit": "event_id occurred_at merchant_id ad_account_id type channel page products category search value "
-        "currency video lead customer client app device consent is_test",
+        "currency video lead customer client app device consent is_test external_measurement_id",
         "Page": "url title referrer",
         "Category": "name path",
         "Search": "term result_count",

@@ -93,6 +93,21 @@ def test_a_state_of_another_country_is_not_told_beside_a_limit() -> None:
     assert "st" not in user_data
 
 
+@pytest.mark.parametrize("name", ["Germany", "DEU", "Deutschland", "Austria", "Czech Republic", "Guadeloupe"])
+def test_a_country_by_name_has_the_law_of_its_code(name: str) -> None:
+    for consent in ({}, {"jurisdiction": name}):
+        assert skip_of(an_order(**living_in(name, **consent))) is SkipReason.NO_CONSENT
+        assert skip_of(an_order(**living_in(name, advertising="GRANTED", **consent))) is None
+
+
+def test_a_jurisdiction_is_read_by_name_with_the_hyphens_in_it() -> None:
+    event = event_of(an_order(customer=None, consent={"jurisdiction": "United States", "gpc": True}))
+
+    assert event["user_data"]["country"] == hashes("us")
+    assert skip_of(an_order(**living_in("DE", jurisdiction="Guinea-Bissau"))) is None
+    assert skip_of(an_order(**living_in("AU", jurisdiction="Guinea-Narnia"))) is SkipReason.NO_CONSENT
+
+
 @pytest.mark.parametrize("area", ["EEA", "EU", "eu"])
 def test_a_jurisdiction_may_be_the_whole_area(area: str) -> None:
     assert skip_of(an_order(**living_in("AU", jurisdiction=area))) is SkipReason.NO_CONSENT
@@ -101,7 +116,7 @@ def test_a_jurisdiction_may_be_the_whole_area(area: str) -> None:
 
 UNKNOWN_PLACES = [
     pytest.param(living_in(None), id="no country"),
-    pytest.param(living_in("Germany"), id="no code"),
+    pytest.param(living_in("Narnia"), id="name of no country"),
     pytest.param(living_in("ZZ"), id="code of no country"),
     pytest.param(living_in("AU", jurisdiction="GDPR"), id="jurisdiction that cannot be read"),
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
-from tests.unit.mapping.builders import ADVERTISING_ID, BROWSER, a_visit, an_order, event_of, mapped
+from tests.unit.mapping.builders import ADVERTISING_ID, BROWSER, NOW, a_visit, an_order, event_of, mapped
 
 BOTH = pytest.mark.parametrize("make", [an_order, a_visit], ids=["order", "visit"])
 
@@ -87,6 +87,55 @@ def test_birth_date_and_gender_are_not_sent(make: Any) -> None:
     assert not {"db", "ge"} & event_of(make(customer=a_person()))["user_data"].keys()
 
 
+WITH_BIRTH_AND_GENDER = {"privacy": {"fields": ["em", "db", "ge"]}}
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "birth_date",
+    [
+        pytest.param(date(1990, 2, 1), id="date"),
+        pytest.param("1990-02-01", id="text"),
+        pytest.param(datetime(1990, 2, 1, 23, 30, tzinfo=UTC), id="timestamp"),
+        pytest.param(7_336, id="days since 1970"),
+        pytest.param(sha256(b"19900201").hexdigest(), id="hashed"),
+    ],
+)
+def test_birth_date_and_gender_are_sent_where_they_are_asked_for(make: Any, birth_date: Any) -> None:
+    person = a_person(birth_date=birth_date, gender="Female")
+
+    user_data = event_of(make(customer=person), **WITH_BIRTH_AND_GENDER)["user_data"]
+
+    assert (user_data["db"], user_data["ge"]) == (hashes("19900201"), hashes("f"))
+
+
+def test_a_day_of_birth_that_cannot_be_and_an_unknown_gender_are_told() -> None:
+    person = a_person(birth_date=NOW.date() + timedelta(days=1), gender="g")
+
+    outcome = mapped(an_order(customer=person), **WITH_BIRTH_AND_GENDER)
+
+    assert outcome.clipped == ("db", "ge")
+    assert not {"db", "ge"} & outcome.payload["user_data"].keys()
+
+
+def test_what_may_not_leave_is_not_looked_at() -> None:
+    person = a_person(birth_date=1.5, gender=7, first_name=["Zoë"], phones="+61255500143")
+
+    assert event_of(an_order(customer=person), privacy={"fields": ["em"]})["user_data"].keys() >= {"em"}
+
+
+def test_a_country_by_name_is_the_home_of_all_that_depends_on_it() -> None:
+    address = {"city": "Köln", "region": "Nordrhein-Westfalen", "postal_code": "D-50667", "country": "Germany"}
+    order = an_order(
+        customer=a_person(phones=["0221 901820"], address=address), consent={"advertising": "GRANTED"}
+    )  # fmt: skip
+
+    user_data = event_of(order)["user_data"]
+
+    assert (user_data["country"], user_data["ph"]) == (hashes("de"), hashes("49221901820"))
+    assert (user_data["st"], user_data["zp"]) == (hashes("nw"), hashes("50667"))
+
+
 def test_several_addresses_are_one_each() -> None:
     person = a_person(emails=["a@example.com", " A@Example.com", "b@example.com", ""])
 
@@ -97,7 +146,7 @@ def test_what_cannot_be_used_is_left_out_and_told() -> None:
     person = a_person(
         emails=["shopper@example.com", "nobody"],
         phones=["12"],
-        address={"city": "!", "region": "Northern Territory", "postal_code": "-", "country": "AU"},
+        address={"city": "!", "region": "New South Wales", "postal_code": "-", "country": "AU"},
     )
     client = {"ip_address": "192.168.0.1", "language": "english", "page_url": "app://home"}
 

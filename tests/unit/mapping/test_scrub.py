@@ -31,6 +31,10 @@ PAGE = "https://www.example.com/thanks"
         "n=0255500143",
         "n=(202)+555-0143",
         "n=202-555-0143",
+        "q=shopper%252540example.com",
+        "q=shopper%2525252540example.com",
+        "q=call+%2B61+2+5550+0143+now",
+        "q=%252525252525252525",
     ],
 )
 def test_personal_parameters_are_left_out(query: str) -> None:
@@ -71,6 +75,12 @@ def test_other_parameters_stay_as_they_are(query: str) -> None:
             "https://www.example.com/call/+61255500143",
             "https://www.example.com/call/redacted",
             id="number in the path",
+        ),
+        pytest.param("https://shopper%40example.com.shop.example/", None, id="e-mail in the host"),
+        pytest.param(
+            "https://www.example.com/u-+61255500143/orders",
+            "https://www.example.com/redacted/orders",
+            id="number within a part of the path",
         ),
         pytest.param("https://www.example.com", "https://www.example.com", id="no path"),
         pytest.param("HTTPS://www.Example.com/A?b=C", "https://www.Example.com/A?b=C", id="scheme in upper case"),
@@ -131,3 +141,21 @@ def test_addresses_are_written_the_usual_way(text: str, usual: str) -> None:
 @pytest.mark.parametrize("text", ["linen shirt", "12345678", "size 10", "@home", "a @ b", "50% off", "2026-11-01", ""])
 def test_ordinary_words_are_not_personal(text: str) -> None:
     assert not looks_personal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_personal"),
+    [
+        pytest.param("shirt for shopper@example.com", True, id="e-mail within"),
+        pytest.param("+61 2 5550 0143", True, id="international number"),
+        pytest.param("call +61 2 5550 0143 now", True, id="international number within"),
+        pytest.param("(02) 5550-0143", True, id="national number alone"),
+        pytest.param("Bolt 02 5550 0143", False, id="an article number looks like a national one"),
+        pytest.param("C++ 2026", False, id="language"),
+        pytest.param("1+1 12345678 free", False, id="sum"),
+        pytest.param("linen shirt @ 20 %", False, id="at a price"),
+        pytest.param("", False, id="empty"),
+    ],
+)
+def test_personal_texts_are_known_by_their_look(text: str, *, is_personal: bool) -> None:
+    assert looks_personal(text) is is_personal

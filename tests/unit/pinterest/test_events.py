@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 from consumer.pinterest import events
-from consumer.pinterest.events import check_event, has_identity
+from consumer.pinterest.events import CLEAR, HASHED, NEWER_EVENT_NAMES, Contract, has_identity
 
 DESCRIPTION = Path(__file__).parents[2] / "contract" / "pinterest-openapi-events.json"
 HASH = "0a" * 32
+
+FIELDS = HASHED | CLEAR
+CONTRACT = Contract(is_newer=False, fields=FIELDS)
+NEWER = Contract(is_newer=True, fields=FIELDS)
 
 
 def an_event(**changes: Any) -> dict[str, Any]:
@@ -33,10 +37,12 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def test_a_good_event_stays_as_it_is() -> None:
-    event = an_event(custom_data={"value": "12.30", "contents": [{"id": "a", "quantity": 1}]}, language="de")
+    event = an_event(
+        custom_data={"value": "12.30", "currency": "EUR", "contents": [{"id": "a", "quantity": 1}]}, language="de"
+    )
     before = json.dumps(event)
 
-    assert check_event(event) == ([], [])
+    assert CONTRACT.check(event) == ([], [])
     assert json.dumps(event) == before
 
 
@@ -56,17 +62,23 @@ def test_a_good_event_stays_as_it_is() -> None:
         pytest.param({"user_data": {"em": ["shopper@example.com"]}}, "user_data.em", id="address in clear"),
         pytest.param({"user_data": {"em": [HASH.upper()]}}, "user_data.em", id="hash in upper case"),
         pytest.param({"user_data": {"ph": HASH}}, "user_data.ph", id="hash without its array"),
+        pytest.param({"event_name": "start_trial"}, "event_name", id="name newer than the API"),
+        pytest.param({"custom_data": {"value": "1.00"}}, "custom_data.value", id="value without currency"),
+        pytest.param(
+            {"custom_data": {"value": "1.00", "currency": "euro"}}, "custom_data.value", id="currency that is none"
+        ),
+        pytest.param({"custom_data": {"contents": ["a"]}}, "contents", id="content that is no object"),
     ],
 )
 def test_what_is_required_and_wrong_is_a_problem(changes: dict[str, Any], field: str) -> None:
-    problems, _ = check_event(an_event(**changes))
+    problems, _ = CONTRACT.check(an_event(**changes))
 
     assert [problem.partition(":")[0] for problem in problems] == [field]
     assert "shopper@" not in problems[0]
 
 
 def test_an_id_of_256_characters_is_taken() -> None:
-    assert check_event(an_event(event_id="x" * 256)) == ([], [])
+    assert CONTRACT.check(an_event(event_id="x" * 256)) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -92,6 +104,12 @@ def test_an_id_of_256_characters_is_taken() -> None:
         ),
         pytest.param("custom_data", {"value": "1e3"}, None, "custom_data.value", id="exponent"),
         pytest.param("custom_data", {"category_name": "x"}, None, "custom_data.category_name", id="known elsewhere"),
+        pytest.param(
+            "custom_data", {"content_ids": ["a", ""]}, {"content_ids": ["a"]}, "custom_data.content_ids", id="blank id"
+        ),
+        pytest.param("custom_data", {"opt_out_type": "GDPR"}, None, "custom_data.opt_out_type", id="no such opt-out"),
+        pytest.param("wifi", "yes", None, "wifi", id="word for a flag"),
+        pytest.param("app_name", "x" * 201, "x" * 200, "app_name", id="cut in the flat form too"),
         pytest.param("language", "en-US", None, "language", id="locale for a language"),
         pytest.param("advertiser_tracking_enabled", True, None, "advertiser_tracking_enabled", id="newer than the API"),
     ],
@@ -99,7 +117,7 @@ def test_an_id_of_256_characters_is_taken() -> None:
 def test_an_optional_field_beyond_its_limit_is_cut_or_left_out(part: str, value: Any, left: Any, name: str) -> None:
     event = an_event(**{part: value})
 
-    problems, clipped = check_event(event)
+    problems, clipped = CONTRACT.check(event)
 
     assert (problems, clipped) == ([], [name])
     assert event.get(part) == left
@@ -108,7 +126,7 @@ def test_an_optional_field_beyond_its_limit_is_cut_or_left_out(part: str, value:
 def test_contents_are_limited_one_by_one() -> None:
     event = an_event(custom_data={"contents": [{"id": "a", "item_brand_id": "b"}, {"id": "c", "item_price": "free"}]})
 
-    _, clipped = check_event(event)
+    _, clipped = CONTRACT.check(event)
 
     assert clipped == ["contents.item_brand_id", "contents.item_price"]
     assert event["custom_data"]["contents"] == [{"id": "a"}, {"id": "c"}]
@@ -117,7 +135,7 @@ def test_contents_are_limited_one_by_one() -> None:
 def test_unknown_user_data_is_left_out_as_nobody_else_would_notice() -> None:
     event = an_event(user_data={"em": [HASH], "email": "shopper@example.com", "click_id": None, "ph": []})
 
-    _, clipped = check_event(event)
+    _, clipped = CONTRACT.check(event)
 
     assert event["user_data"] == {"em": [HASH]}
     assert clipped == ["user_data.email", "user_data.click_id"]
@@ -160,14 +178,46 @@ def test_limits_of_app_and_device_are_those_of_the_description(name: str, limits
         assert limit.most == most, field
 
 
-def test_fields_are_a_part_of_those_of_the_description() -> None:
+def test_fields_are_those_of_the_description() -> None:
     event = schema("ConversionEvents")["properties"]["data"]["items"]
     custom_data = event["properties"]["custom_data"]["properties"]
     user_data = schema("ConversionEventsUserDataProperties")["properties"]
 
-    assert events._EVENT.keys() <= event["properties"].keys()
+    assert events._EVENT.keys() | events._FLAT.keys() == event["properties"].keys()
     assert set(events._REQUIRED) == set(event["required"])
-    assert events._CUSTOM_DATA.keys() <= custom_data.keys()
+    assert events._CUSTOM_DATA.keys() == custom_data.keys()
     assert events._CONTENT.keys() == custom_data["contents"]["items"]["properties"].keys()
-    assert user_data.keys() == events.HASHED | events._CLEAR
+    assert user_data.keys() == events.HASHED | events.CLEAR
     assert {name for name, told in user_data.items() if told["type"] == "array"} == events.HASHED
+
+
+def test_newer_names_pass_where_they_are_asked_for() -> None:
+    event = an_event(
+        event_name="start_trial",
+        advertiser_tracking_enabled=False,
+        custom_data={"contents": [{"item_brand_id": "b" * 64}, {"id": "a", "item_brand_id": "b" * 65}]},
+    )
+
+    assert NEWER.check(event) == ([], ["contents.item_brand_id"])
+    assert event["advertiser_tracking_enabled"] is False
+    assert event["custom_data"]["contents"] == [{"item_brand_id": "b" * 64}, {"id": "a"}]
+
+
+def test_newer_names_are_not_in_the_description() -> None:
+    assert not NEWER_EVENT_NAMES & events.EVENT_NAMES
+
+
+def test_one_fact_is_told_in_one_form() -> None:
+    event = an_event(app_id="1", device_model="Pixel", wifi=True, app_info={"app_id": "1"})
+
+    _, clipped = CONTRACT.check(event)
+
+    assert sorted(clipped) == ["app_id", "device_model"]
+    assert (event.keys() & {"app_id", "device_model"}, event["wifi"]) == (set(), True)
+
+
+def test_only_the_allowed_fields_of_a_person_leave() -> None:
+    event = an_event(user_data={"em": [HASH], "db": [HASH], "click_id": "epik"})
+
+    assert Contract(is_newer=False, fields=frozenset({"em"})).check(event) == ([], [])
+    assert event["user_data"] == {"em": [HASH]}
