@@ -68,6 +68,15 @@ class HoldCause(StrEnum):
     POSITION_LOST = "position_lost"
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What is not served for now, since when (monotonic) and what it was told."""
+
+    cause: HoldCause
+    since_s: float
+    detail: str
+
+
 class Message(Protocol):
     """A Kafka message as the client library hands it over; `confluent_kafka.Message` fits as it is.
 
@@ -157,6 +166,8 @@ class Event:
     currency: str | None
     body: bytes
     """The event as JSON, serialised once."""
+    components: int = 0
+    """Which of the eleven components of Pinterest's quality score it carries; see `pinterest/components.py`."""
 
     @property
     def key(self) -> tuple[str, str, str, str | None]:
@@ -232,6 +243,21 @@ MapOutcome = Mapped | Skipped | Invalid
 # --- what one request carries ------------------------------------------------------------------------------
 
 
+@dataclass(eq=False, slots=True)
+class Search:
+    """The search for the culprits of a batch that was refused without naming any; all pieces of the batch share it.
+
+    It changes, and goes along on batches that cross threads: only the control thread looks inside.
+    """
+
+    oldest_s: int
+    """Unix seconds of the oldest event of the batch as it was."""
+    refusals_left: int
+    """How many more requests may be refused before it is given up."""
+    given_up: Rejected | None = None
+    """The verdict on whoever was not told apart by then."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Batch:
     """Events of one account for one request, and how often they were tried. Crosses threads, so it never changes."""
@@ -246,6 +272,8 @@ class Batch:
     """How many of those requests were answered by something unreadable."""
     first_failed_s: float | None = None
     """Unix seconds of the first failure."""
+    search: Search | None = None
+    """What it is a piece of, if its batch was refused as a whole."""
     oldest_s: int = field(init=False)
     """Unix seconds of its oldest event."""
 

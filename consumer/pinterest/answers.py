@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from consumer.pinterest.events import FIELD_NAMES
 from consumer.records import Accepted, Rejected
 
 MAX_DELAY_S = 86_400.0
@@ -33,7 +34,8 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The whole request is wrong and nobody is named (400, 413): somewhere in it is a culprit."""
+    """The whole request is wrong and nobody is named: somewhere in it is a culprit. A 400 in the API's own words, or a
+    413, which is true of a request whoever says it."""
 
     detail: str
     http_status: int
@@ -45,11 +47,13 @@ class Unauthorized:
     """The token is missing, wrong or expired (401). Says nothing of the events."""
 
     detail: str
+    was_asked: bool = True
+    """Did the API say so? Without a usable token nothing is sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
-    """This token, account or address will not do (403, 404 and the like). Says nothing of the events."""
+    """This token, account or address will not do (403, 404, 405, a redirection). Says nothing of the events."""
 
     detail: str
 
@@ -92,9 +96,12 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, sent: int,
     """
     if status == 422 or 200 <= status < 300:
         return _read_judgement(status, body, sent)
-    code, message = _read_error(body)
+    code, message, is_described = _read_error(body)
     detail = f"HTTP {status}" + (f", code {code}" if code is not None else "") + (f": {message}" if message else "")
     match status:
+        case 400 if not is_described:
+            # A firewall's or proxy's page. To look for a culprit would dead-letter event after event for nothing.
+            return Ambiguous(f"{detail}: not in the API's words", is_unreadable=True)
         case 400 | 413:
             return Refused(detail, status, code)
         case 401:
@@ -110,6 +117,8 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, sent: int,
 
 
 def _read_judgement(status: int, body: bytes, sent: int) -> Judged | Ambiguous:
+    """One outcome per entry. The entries alone decide: the sums beside them (`num_events_processed`) name no event, and
+    to doubt the entries for a wrong sum would send accepted events again."""
     code: int | None = None
     try:
         answer = orjson.loads(body)
@@ -143,15 +152,19 @@ def _message(answer: dict[str, Any], key: str) -> str:
 
 def _code(answer: dict[str, Any]) -> int | None:
     code = answer.get("code")
-    return code if isinstance(code, int) else None
+    return code if type(code) is int else None  # a boolean is an int as well
 
 
-def _read_error(body: bytes) -> tuple[int | None, str]:
+def _read_error(body: bytes) -> tuple[int | None, str, bool]:
+    """Code and message, and whether it is an `Error` of the description: an object that has both."""
     try:
         error = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return None, ""
-    return (_code(error), _message(error, "message")) if isinstance(error, dict) else (None, "")
+        return None, "", False
+    if not isinstance(error, dict):
+        return None, "", False
+    code = _code(error)
+    return code, _message(error, "message"), code is not None and isinstance(error.get("message"), str)
 
 
 def read_delay_s(headers: Mapping[str, str], wall_s: float) -> float | None:
@@ -191,6 +204,7 @@ def _reset_s(reset: str, wall_s: float) -> float | None:
 _PERSONAL = (
     (re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://\S+", re.IGNORECASE), "<url>"),
     (re.compile(r"(?<![\w.-])(?:www\.|(?:[\w-]+\.)+[a-z]{2,}/)\S*", re.IGNORECASE), "<url>"),
+    (re.compile(r"(?:\"[^\"]{1,64}\"|\S{0,64}[)>])(?:@|%40)[^\s'\"<>(),;]+", re.IGNORECASE), "<e-mail>"),
     (re.compile(r"(?<![^\s@'\"<>(),;])[^\s@'\"<>(),;]+(?:@|%40)[^\s'\"<>(),;]+", re.IGNORECASE), "<e-mail>"),
     (re.compile(r"(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)"), "<ip>"),
     (re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){2,8}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE), "<ip>"),
@@ -210,3 +224,21 @@ def scrub(text: str) -> str:
         text = pattern.sub(name, text)
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _MAX_DETAIL_CHARS else line[: _MAX_DETAIL_CHARS - 1] + "…"
+
+
+# Names as a text marks them: in quotes, in a path, or joined by underscores.
+_NAMED = re.compile(r"""(?<=['"`.])[a-z][a-z0-9_]*|\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b|\b[a-z][a-z0-9_]*(?=[.\[]\w)""")
+_FIRST_WORD = re.compile(r"[a-z][a-z0-9_]*\b")
+_OBJECTS = frozenset({"user_data", "custom_data", "contents", "app_info", "device_info"})
+
+
+def warned_field(warning: str) -> str:
+    """The field that a scrubbed warning is about, fit for a metric's label: a name that the API knows, or `other`.
+
+    Ordinary words may be names as well (`value`, `type`), so a name counts only where the text marks it as one or
+    begins with it. Of a path it is the innermost known name.
+    """
+    names = [name for name in _NAMED.findall(warning) if name in FIELD_NAMES]
+    if not names and (first := _FIRST_WORD.match(warning)) is not None and first[0] in FIELD_NAMES:
+        return first[0]
+    return next((name for name in names if name not in _OBJECTS), names[0] if names else "other")

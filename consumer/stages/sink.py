@@ -2,19 +2,25 @@
 
 Pure: no socket, time is given. Requests themselves are made by whoever calls `start`, and come back to `receive`.
 Events are retried until the API accepts or refuses them; what is wrong with an account or with the API as a whole
-is never held against an event.
+is never held against an event. What is decided here is decided by the parts in `delivery/`.
 """
 
 from __future__ import annotations
 
 import random
-from bisect import insort
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from operator import attrgetter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from consumer.config import Delivery
+from consumer.delivery import bisection
+from consumer.delivery.account import TRIPPED_AFTER, Account
+from consumer.delivery.breaker import Breaker
+from consumer.delivery.freshness import is_stale, may_count_twice
+from consumer.delivery.pace import Pace
+from consumer.delivery.permits import Permits
+from consumer.delivery.tempo import Tempo
+from consumer.delivery.turns import Turns
 from consumer.pinterest.answers import (
     Ambiguous,
     Answer,
@@ -32,6 +38,7 @@ from consumer.records import (
     DeadLetterReason,
     Event,
     Expired,
+    Hold,
     HoldCause,
     Outcome,
     Rejected,
@@ -39,16 +46,13 @@ from consumer.records import (
 )
 from consumer.timing import full_jitter_s
 
-FRESH_S = 3_600
-"""Within an hour of its happening a conversion counts as web or app, later as offline and without de-duplication
-(Segment's and Tealium's documentation of the same API), so fresh batches go first."""
 MAX_UNREADABLE = 3
 """Requests with the same events that may be answered unreadably before the account is held."""
-_TRIPPED_AFTER = 3
-"""Failures in a row after which an account is tried with one request at a time."""
-_STALE_SHARE = 4
-"""One of so many permits is kept for batches past the hour; where there are fewer, one of so many requests."""
-_age_of = attrgetter("oldest_s")
+_OUTCOME_UNKNOWN = Rejected(
+    "no usable answer, so Pinterest may have counted it, and could not tell a second one from the first "
+    "(delivery.ambiguous_offline)",
+    DeadLetterReason.OUTCOME_UNKNOWN,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +63,6 @@ class BatchResult:
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """An account that is not served for now, since when (monotonic) and what it was told."""
-
-    cause: HoldCause
-    since_s: float
-    detail: str
-
-
-@dataclass(slots=True)
-class _Account:
-    waiting: list[Batch] = field(default_factory=list)
-    """The oldest first."""
-    in_flight: int = 0
-    width: float = 1.0
-    """How many requests it may have under way; grows additively on success, halves when throttled."""
-    failures: int = 0
-    """In a row."""
-    not_before_s: float = 0.0
-    """Monotonic time before which nothing of it is sent."""
-    paused_until_s: float = 0.0
-    """How much of that is the server's wish: an answer to an earlier request does not lift it."""
-    hold: Hold | None = None
-
-
 class Sink:
     """Accounts, their waiting batches, and the permits for requests under way.
 
@@ -92,6 +71,7 @@ class Sink:
         max_age_s: Events older than this are not worth a request any more.
         chance: For jitter.
         is_live: Is this assignment still ours? Events of others are not sent again.
+        caps: Requests a minute of accounts with a cap of their own.
     """
 
     def __init__(
@@ -101,37 +81,47 @@ class Sink:
         max_age_s: int,
         chance: random.Random,
         is_live: Callable[[Assignment], bool],
+        caps: Mapping[str, int],
     ) -> None:
         self._settings = settings
         self._max_age_s = max_age_s
         self._chance = chance
         self._is_live = is_live
-        self._accounts: dict[str, _Account] = {}
-        self._queued: dict[str, _Account] = {}  # those with waiting batches, so that choosing looks at no others
-        self._in_flight: set[Batch] = set()
-        self._stale_in_flight: set[Batch] = set()
-        self._fresh_in_a_row = 0
+        self._caps = caps
+        # One account uses at most half of the permits, so that it cannot starve the others.
+        self._most_per_account = max(1, settings.max_in_flight // 2)
+        self._accounts: dict[str, Account] = {}
+        self._turns = Turns()
+        self._breaker = Breaker(self._back_off_s)
+        self._permits = Permits(settings.max_in_flight)
+        self._tempo = Tempo()
 
     # --- towards the API -----------------------------------------------------------------------------------
 
     def wants(self, ad_account_id: str) -> bool:
         """Could a new batch of this account be sent soon, because none is waiting?"""
+        if self.api_hold is not None:
+            return False
         account = self._accounts.get(ad_account_id)
-        return account is None or (not account.waiting and account.in_flight < self._width(account))
+        return account is None or (not account.waiting and account.in_flight < account.allowed)
 
     def submit(self, batch: Batch) -> None:
         """Take over a new batch."""
-        account = self._accounts.get(batch.ad_account_id)
+        name = batch.ad_account_id
+        account = self._accounts.get(name)
         if account is None:
-            account = self._accounts[batch.ad_account_id] = _Account(width=float(self._most_per_account))
+            cap = self._caps.get(name, self._settings.requests_per_minute)
+            account = Account(name, self._most_per_account, Pace(cap) if cap is not None else None, self._tempo)
+            self._accounts[name] = account
         self._queue(account, batch)
 
     def start(self, now_s: float, wall_s: float) -> tuple[list[Batch], list[Verdict]]:
         """What to send now: batches to make requests of, and verdicts on events that grew too old meanwhile."""
         started: list[Batch] = []
         verdicts: list[Verdict] = []
-        while len(self._in_flight) < self._settings.max_in_flight:
-            chosen = self._choose(now_s, wall_s)
+        most = self._breaker.permits(self._settings.max_in_flight, now_s)
+        while len(self._permits) < most:
+            chosen = self._turns.choose(now_s, wall_s, prefers_stale=self._permits.is_turn_of_stale)
             if chosen is None:
                 break
             account, batch = chosen
@@ -139,48 +129,19 @@ class Sink:
             batch, expired = self._without_expired(batch, wall_s)
             verdicts += expired
             if not batch.events:
+                account.forget_hold_if_idle()
                 continue
-            account.in_flight += 1
-            self._in_flight.add(batch)
-            if wall_s - batch.oldest_s > FRESH_S:
-                self._stale_in_flight.add(batch)
-                self._fresh_in_a_row = 0
-            else:
-                self._fresh_in_a_row += 1
+            account.start(now_s)
+            self._permits.take(batch, now_s, is_stale=is_stale(batch.oldest_s, wall_s))
             started.append(batch)
         return started, verdicts
-
-    def _choose(self, now_s: float, wall_s: float) -> tuple[_Account, Batch] | None:
-        """The oldest batch that may go; those past the hour have a quarter of the permits for themselves."""
-        fresh: tuple[int, _Account, Batch] | None = None
-        stale: tuple[int, _Account, Batch] | None = None
-        for account in self._queued.values():
-            if now_s < account.not_before_s or (account.in_flight and account.in_flight >= self._width(account)):
-                continue
-            for batch in account.waiting:
-                if batch.not_before_s > now_s:
-                    continue
-                oldest_s = batch.oldest_s
-                if wall_s - oldest_s <= FRESH_S:
-                    if fresh is None or oldest_s < fresh[0]:
-                        fresh = (oldest_s, account, batch)
-                    break
-                if stale is None or oldest_s < stale[0]:
-                    stale = (oldest_s, account, batch)
-        best = (stale if self._is_turn_of_stale() else None) or fresh or stale
-        return best[1:] if best is not None else None
-
-    def _is_turn_of_stale(self) -> bool:
-        kept = self._settings.max_in_flight // _STALE_SHARE
-        return len(self._stale_in_flight) < kept if kept else self._fresh_in_a_row >= _STALE_SHARE - 1
 
     def _without_expired(self, batch: Batch, wall_s: float) -> tuple[Batch, list[Verdict]]:
         earliest_s = wall_s - self._max_age_s
         if batch.oldest_s >= earliest_s:
             return batch, []
-        kept = tuple(event for event in batch.events if event.event_time_s >= earliest_s)
-        expired = (event for event in batch.events if event.event_time_s < earliest_s)
-        return replace(batch, events=kept), [_verdict(batch, event, Expired()) for event in expired]
+        kept, expired = _split(batch, lambda event: event.event_time_s >= earliest_s)
+        return kept, _verdicts(batch, expired, Expired())
 
     # --- back from the API ---------------------------------------------------------------------------------
 
@@ -191,58 +152,99 @@ class Sink:
             Verdicts on those of its events that are done with. The others wait here for another request.
         """
         batch, answer = result.batch, result.answer
-        self._in_flight.remove(batch)
-        self._stale_in_flight.discard(batch)
+        started_s = self._permits.give_back(batch)
         account = self._accounts[batch.ad_account_id]
         account.in_flight -= 1
-        tried = replace(batch, attempts=batch.attempts + 1)
+        self._turns.changed(account)
+        self._listen(account, answer, now_s)
+        if isinstance(answer, Judged | Refused | Ambiguous):  # other answers come without a look at the events
+            self._tempo.note(account.name, now_s - started_s)
+        if isinstance(answer, Judged):
+            account.spoke(now_s)
+            account.widen()
+            account.forget_hold_if_idle()
+            attempts, first_failed_s = batch.attempts + 1, batch.first_failed_s
+            judged = zip(batch.events, answer.outcomes, strict=True)
+            return [Verdict(event, outcome, attempts, first_failed_s) for event, outcome in judged]
+        first_failed_s = wall_s if batch.first_failed_s is None else batch.first_failed_s
+        tried = replace(batch, attempts=batch.attempts + 1, first_failed_s=first_failed_s)
+        verdicts = self._not_judged(account, tried, answer, now_s, wall_s)
+        account.forget_hold_if_idle()
+        return verdicts
+
+    def _listen(self, account: Account, answer: Answer, now_s: float) -> None:
+        """Is the API as a whole there? Its outage is not held against the accounts whose requests told of it."""
+        was_down, failed = self._breaker.hold is not None, self._breaker.failed
+        self._breaker.hear(account.name, answer, now_s)
+        if was_down is (self._breaker.hold is not None):
+            return
+        for name in sorted(failed | self._breaker.failed):
+            self._accounts[name].absolve(now_s)
+            self._turns.changed(self._accounts[name])
+
+    def _not_judged(self, account: Account, tried: Batch, answer: Answer, now_s: float, wall_s: float) -> list[Verdict]:
+        """What becomes of a batch that just failed, and of its account."""
         match answer:
-            case Judged(outcomes):
-                self._spoke(account, now_s)
-                account.width = min(self._most_per_account, account.width + 1 / account.width)
-                return [_verdict(tried, event, outcome) for event, outcome in zip(batch.events, outcomes, strict=True)]
-            case Refused(detail, http_status, api_code):
-                self._spoke(account, now_s)
-                tried = _failed(tried, wall_s)
-                if len(batch.events) == 1:
-                    reason = DeadLetterReason.OVERSIZED if http_status == 413 else DeadLetterReason.REFUSED
-                    return [_verdict(tried, batch.events[0], Rejected(detail, reason, http_status, api_code))]
-                return self._again(account, *_halves(tried))
+            case Refused():
+                account.spoke(now_s)
+                return self._refused(account, tried, answer)
             case Unauthorized(detail):
-                return self._hold(account, tried, HoldCause.UNAUTHORIZED, detail, now_s, wall_s)
+                self._hold(account, HoldCause.UNAUTHORIZED, now_s, detail)
+                return self._again(account, tried)
             case Forbidden(detail):
-                return self._hold(account, tried, HoldCause.FORBIDDEN, detail, now_s, wall_s)
+                self._hold(account, HoldCause.FORBIDDEN, now_s, detail)
+                return self._again(account, tried)
             case Throttled(delay_s):
-                account.width = max(1.0, account.width / 2)
+                account.narrow()
                 account.failures += 1
-                _pause(account, now_s + (delay_s if delay_s is not None else self._back_off_s(account.failures)))
-                account.hold = _held(account, HoldCause.THROTTLED, now_s, "HTTP 429")
-                return self._again(account, _failed(tried, wall_s))
+                account.pause(now_s + (delay_s if delay_s is not None else self._back_off_s(account.failures)))
+                account.hold_for(HoldCause.THROTTLED, now_s, "HTTP 429")
+                return self._again(account, tried)
             case Unavailable(detail, delay_s):
                 if delay_s is not None:
-                    _pause(account, now_s + delay_s)
-                    account.hold = _held(account, HoldCause.UNAVAILABLE, now_s, detail)
-                return self._later(account, tried, HoldCause.UNAVAILABLE, detail, now_s, wall_s)
+                    account.pause(now_s + delay_s)
+                    account.hold_for(HoldCause.UNAVAILABLE, now_s, detail)
+                return self._later(account, tried, HoldCause.UNAVAILABLE, now_s, detail)
             case Ambiguous(detail, is_unreadable):
                 tried = replace(tried, unreadable=tried.unreadable + is_unreadable)
-                if tried.unreadable >= MAX_UNREADABLE:
-                    return self._hold(account, tried, HoldCause.AMBIGUOUS, detail, now_s, wall_s)
-                return self._later(account, tried, HoldCause.AMBIGUOUS, detail, now_s, wall_s)
+                is_hopeless = tried.unreadable >= MAX_UNREADABLE
+                verdicts: list[Verdict] = []
+                if self._settings.ambiguous_offline == "dead_letter" and (is_hopeless or not is_unreadable):
+                    tried, doubtful = _split(tried, lambda event: not may_count_twice(event, wall_s))
+                    verdicts = _verdicts(tried, doubtful, _OUTCOME_UNKNOWN)
+                if is_hopeless:
+                    self._hold(account, HoldCause.AMBIGUOUS, now_s, detail)
+                    return verdicts + self._again(account, tried)
+                return verdicts + self._later(account, tried, HoldCause.AMBIGUOUS, now_s, detail)
+            case Judged():
+                raise AssertionError("judged events are done with")
             case _:
                 assert_never(answer)
+
+    def _refused(self, account: Account, tried: Batch, refused: Refused) -> list[Verdict]:
+        """Halve it and look further, or give a verdict on it, and on its other pieces once the search is given up."""
+        narrowed = bisection.narrow(tried, refused, budget=self._settings.bisect_requests)
+        if isinstance(narrowed, Rejected):
+            verdicts = _verdicts(tried, tried.events, narrowed)
+        else:
+            verdicts = [verdict for piece in narrowed for verdict in self._again(account, piece)]
+        if tried.search is not None and tried.search.given_up is not None:
+            for piece in [batch for batch in account.waiting if batch.search is tried.search]:
+                self._unqueue(account, piece)
+                verdicts += _verdicts(piece, piece.events, tried.search.given_up)
+        return verdicts
 
     def abandon(self, assignments: set[Assignment]) -> list[Verdict]:
         """Give up what waits here of these assignments. What is in flight is still to be received."""
         verdicts: list[Verdict] = []
-        for account in list(self._queued.values()):
+        for account in tuple(self._turns.accounts):
             for batch in list(account.waiting):
                 kept, gone = _split(batch, lambda event: event.record.assignment not in assignments)
                 if gone:
-                    verdicts += (_verdict(batch, event, Abandoned()) for event in gone)
+                    verdicts += _verdicts(batch, gone, Abandoned())
                     self._unqueue(account, batch)
-                    if kept is not None:
-                        self._queue(account, kept)
-            _forget_hold(account)
+                    self._queue(account, kept)
+            account.forget_hold_if_idle()
         return verdicts
 
     # --- seen from outside ---------------------------------------------------------------------------------
@@ -250,74 +252,61 @@ class Sink:
     @property
     def in_flight(self) -> int:
         """Requests under way."""
-        return len(self._in_flight)
+        return len(self._permits)
 
     def under_way(self, assignments: set[Assignment]) -> list[Event]:
         """The events of these assignments that requests under way carry."""
-        return [e for batch in self._in_flight for e in batch.events if e.record.assignment in assignments]
+        return [e for batch in self._permits.under_way for e in batch.events if e.record.assignment in assignments]
+
+    @property
+    def api_hold(self) -> Hold | None:
+        """Set while the API as a whole is taken for down and something waits that could find out."""
+        return self._breaker.hold if self._permits.under_way or self._turns.accounts else None
 
     def holds(self) -> Iterator[tuple[str, Hold]]:
-        """The accounts that are not served for now."""
-        return ((name, account.hold) for name, account in self._accounts.items() if account.hold is not None)
+        """The accounts that are not served for now; what befell one in an outage of the API is not its own."""
+        api = self.api_hold
+        for name, account in self._accounts.items():
+            hold = account.hold
+            if hold is not None and (api is None or hold.cause is not api.cause or hold.since_s < api.since_s):
+                yield name, hold
 
     # --- within ------------------------------------------------------------------------------------------------
 
-    @property
-    def _most_per_account(self) -> int:
-        """One account uses at most half of the permits, so that it cannot starve the others."""
-        return max(1, self._settings.max_in_flight // 2)
-
-    def _width(self, account: _Account) -> int:
-        # After several failures in a row, and while held, one request at a time finds out whether it is over.
-        if account.failures >= _TRIPPED_AFTER or (account.hold and account.hold.cause is not HoldCause.THROTTLED):
-            return 1
-        return int(account.width)
-
-    def _spoke(self, account: _Account, now_s: float) -> None:
-        """The API looked at this account's events, whatever it said of them: nothing is wrong with the account."""
-        account.failures = 0
-        account.not_before_s = account.paused_until_s
-        if now_s >= account.paused_until_s:
-            account.hold = None
-
-    def _hold(
-        self, account: _Account, batch: Batch, cause: HoldCause, detail: str, now_s: float, wall_s: float
-    ) -> list[Verdict]:
+    def _hold(self, account: Account, cause: HoldCause, now_s: float, detail: str) -> None:
         account.failures += 1
-        account.hold = _held(account, cause, now_s, detail)
-        account.not_before_s = max(account.not_before_s, now_s + self._settings.hold_probe_s)
-        return self._again(account, _failed(batch, wall_s))
+        account.wait(now_s + self._settings.hold_probe_s)
+        account.hold_for(cause, now_s, detail)
 
-    def _later(
-        self, account: _Account, batch: Batch, cause: HoldCause, detail: str, now_s: float, wall_s: float
-    ) -> list[Verdict]:
+    def _later(self, account: Account, batch: Batch, cause: HoldCause, now_s: float, detail: str) -> list[Verdict]:
         """Back off: the batch alone at first, the account as a whole after some failures in a row."""
+        if self._breaker.hold is not None:
+            account.failed_probes += 1
+            return self._again(account, batch)
         account.failures += 1
         not_before_s = now_s + self._back_off_s(max(batch.attempts, account.failures))
-        if account.failures >= _TRIPPED_AFTER:
-            account.not_before_s = max(account.not_before_s, not_before_s)
-            account.hold = _held(account, cause, now_s, detail)
-        return self._again(account, replace(_failed(batch, wall_s), not_before_s=not_before_s))
+        if account.failures >= TRIPPED_AFTER:
+            account.wait(not_before_s)
+            account.hold_for(cause, now_s, detail)
+        return self._again(account, replace(batch, not_before_s=not_before_s))
 
-    def _again(self, account: _Account, *batches: Batch) -> list[Verdict]:
-        """Let batches wait for another request, but for events that are no longer ours to send."""
-        verdicts: list[Verdict] = []
-        for batch in batches:
-            kept, gone = _split(batch, lambda event: self._is_live(event.record.assignment))
-            verdicts += (_verdict(batch, event, Abandoned()) for event in gone)
-            if kept is not None:
-                self._queue(account, kept)
-        _forget_hold(account)
+    def _again(self, account: Account, batch: Batch) -> list[Verdict]:
+        """Let a batch wait for another request, but for events that are no longer ours to send."""
+        kept, gone = _split(batch, lambda event: self._is_live(event.record.assignment))
+        verdicts = _verdicts(batch, gone, Abandoned())
+        if batch.search is not None and batch.search.given_up is not None:
+            return verdicts + _verdicts(kept, kept.events, batch.search.given_up)
+        self._queue(account, kept)
         return verdicts
 
-    def _queue(self, account: _Account, batch: Batch) -> None:
-        insort(account.waiting, batch, key=_age_of)
-        self._queued[batch.ad_account_id] = account
+    def _queue(self, account: Account, batch: Batch) -> None:
+        if batch.events:
+            account.queue(batch)
+        self._turns.changed(account)
 
-    def _unqueue(self, account: _Account, batch: Batch) -> None:
-        account.waiting.remove(batch)
-        if not account.waiting:
-            del self._queued[batch.ad_account_id]
+    def _unqueue(self, account: Account, batch: Batch) -> None:
+        account.unqueue(batch)
+        self._turns.changed(account)
 
     def _back_off_s(self, failures: int) -> float:
         settings = self._settings
@@ -326,39 +315,13 @@ class Sink:
         )
 
 
-def _pause(account: _Account, until_s: float) -> None:
-    account.paused_until_s = max(account.paused_until_s, until_s)
-    account.not_before_s = max(account.not_before_s, until_s)
+def _split(batch: Batch, keep: Callable[[Event], bool]) -> tuple[Batch, tuple[Event, ...]]:
+    """The batch with the events to keep, perhaps none, and the others."""
+    gone = tuple(event for event in batch.events if not keep(event))
+    if not gone:
+        return batch, ()
+    return replace(batch, events=tuple(event for event in batch.events if keep(event))), gone
 
 
-def _held(account: _Account, cause: HoldCause, now_s: float, detail: str) -> Hold:
-    """The hold, since when its cause began."""
-    held = account.hold
-    return Hold(cause, held.since_s if held is not None and held.cause is cause else now_s, detail)
-
-
-def _forget_hold(account: _Account) -> None:
-    """Without an event that could find out whether it is over, a hold would be told of for ever."""
-    if not account.waiting and not account.in_flight:
-        account.hold = None
-
-
-def _halves(batch: Batch) -> tuple[Batch, Batch]:
-    middle = len(batch.events) // 2
-    return replace(batch, events=batch.events[:middle]), replace(batch, events=batch.events[middle:])
-
-
-def _split(batch: Batch, keep: Callable[[Event], bool]) -> tuple[Batch | None, list[Event]]:
-    kept = tuple(event for event in batch.events if keep(event))
-    if len(kept) == len(batch.events):
-        return batch, []
-    gone = [event for event in batch.events if not keep(event)]
-    return (replace(batch, events=kept) if kept else None), gone
-
-
-def _failed(batch: Batch, wall_s: float) -> Batch:
-    return batch if batch.first_failed_s is not None else replace(batch, first_failed_s=wall_s)
-
-
-def _verdict(batch: Batch, event: Event, outcome: Outcome) -> Verdict:
-    return Verdict(event, outcome, batch.attempts, batch.first_failed_s)
+def _verdicts(batch: Batch, events: tuple[Event, ...], outcome: Outcome) -> list[Verdict]:
+    return [Verdict(event, outcome, batch.attempts, batch.first_failed_s) for event in events]

@@ -29,7 +29,9 @@ from consumer.pinterest.answers import (
     read_answer,
     read_delay_s,
     scrub,
+    warned_field,
 )
+from consumer.pinterest.events import FIELD_NAMES
 from consumer.records import Accepted, Rejected
 
 WALL_S = 1_750_000_000.0
@@ -89,7 +91,7 @@ def test_messages_are_scrubbed() -> None:
     assert answer == Judged((Rejected("bad em <e-mail>", http_status=200), Accepted("<hash>")))
 
 
-@pytest.mark.parametrize("code", ["ada@example.com", {"ip": "203.0.113.7"}, None, 1.5])
+@pytest.mark.parametrize("code", ["ada@example.com", {"ip": "203.0.113.7"}, None, 1.5, True])
 def test_a_code_that_is_no_number_is_not_repeated(code: Any) -> None:
     assert read(422, partly(entry("failed"), code=code)) == Judged(
         (Rejected("failed without a message", http_status=422),)
@@ -153,7 +155,46 @@ def test_a_request_may_be_refused_as_a_whole(status: int) -> None:
 
 
 def test_a_refusal_is_one_also_if_it_lists_events() -> None:
-    assert isinstance(read(400, report(entry())), Refused)
+    assert isinstance(read(400, {"code": 4196, "message": "no", **report(entry())}), Refused)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"<html><h1>400 Bad Request</h1></html>", id="a proxy's page"),
+        pytest.param(b"Request blocked. Reference #18.2f1", id="a firewall's line"),
+        pytest.param(b'{"code": 4196, "message": "Invalid requ', id="cut short"),
+        pytest.param(b"\xff\xfe", id="no UTF-8"),
+        pytest.param(b"[" * 100_000, id="endless nesting"),
+        pytest.param({"message": "Forbidden"}, id="without a code"),
+        pytest.param({"code": 4196}, id="without a message"),
+        pytest.param({"code": "4196", "message": "no"}, id="a code that is a text"),
+        pytest.param({"code": True, "message": "no"}, id="a code that is a boolean"),
+        pytest.param({"code": 4196, "message": None}, id="a message that is null"),
+        pytest.param({"code": 4196, "message": {"en": "no"}}, id="a message that is an object"),
+        pytest.param([{"code": 4196, "message": "no"}], id="a list"),
+        pytest.param(report(entry()), id="a report"),
+    ],
+)
+def test_a_400_that_is_not_in_the_apis_words_says_nothing_of_the_events(body: Any) -> None:
+    answer = read(400, body)
+
+    assert isinstance(answer, Ambiguous)
+    assert answer.is_unreadable
+    assert answer.detail.startswith("HTTP 400")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>413 Request Entity Too Large</html>", {"message": "too large"}])
+def test_a_request_that_is_too_large_is_so_whoever_says_it(body: Any) -> None:
+    assert isinstance(read(413, body), Refused)
+
+
+@pytest.mark.parametrize("processed", [0, 1, 7, -1, None, "2"])
+def test_the_entries_decide_whatever_the_sum_beside_them_says(processed: Any) -> None:
+    body = {**report(entry(), entry("failed")), "num_events_processed": processed, "num_events_received": 9}
+
+    assert read(200, body, sent=2) == Judged((Accepted(), Rejected("failed without a message", http_status=200)))
 
 
 def test_a_wrong_token_is_unauthorized() -> None:
@@ -162,7 +203,7 @@ def test_a_wrong_token_is_unauthorized() -> None:
     assert answer == Unauthorized("HTTP 401, code 2: Authentication failed.")
 
 
-@pytest.mark.parametrize("status", [402, 403, 404, 405, 409, 410, 415, 451, 301, 302, 307])
+@pytest.mark.parametrize("status", [402, 403, 404, 405, 409, 410, 415, 431, 451, 301, 302, 303, 304, 307, 308])
 def test_whatever_else_the_client_is_blamed_for_holds_the_account_and_blames_no_event(status: int) -> None:
     assert isinstance(read(status, {"code": 29, "message": "no"}), Forbidden)
 
@@ -178,12 +219,23 @@ def test_too_many_requests_are_throttled() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"null", b"[]", b'{"code": "x", "message": 7}', b"\xff"])
-@pytest.mark.parametrize("status", [400, 401, 403, 500])
+@pytest.mark.parametrize("status", [401, 403, 413, 500])
 def test_an_error_in_another_form_is_told_by_its_status_alone(status: int, body: bytes) -> None:
     answer = read(status, body)
 
     assert isinstance(answer, Refused | Unauthorized | Forbidden | Unavailable)
     assert answer.detail == f"HTTP {status}"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"), [(403, 2_625, Forbidden), (400, 1, Refused), (503, 4_197, Unavailable)]
+)
+def test_the_status_decides_and_a_code_nobody_knows_is_repeated(status: int, code: int, kind: type) -> None:
+    answer = read(status, {"code": code, "message": "x"})
+
+    assert isinstance(answer, kind)
+    assert isinstance(answer, Forbidden | Refused | Unavailable)
+    assert answer.detail == f"HTTP {status}, code {code}: x"
 
 
 @given(
@@ -213,7 +265,7 @@ def test_nothing_that_may_be_answered_raises(status: int, body: bytes, headers: 
         assert status == 422 or 200 <= status < 300
         assert len(answer.outcomes) == sent
     if isinstance(answer, Ambiguous):
-        assert status == 422 or 200 <= status < 300
+        assert status in (400, 422) or 200 <= status < 300
 
 
 # --- delays -------------------------------------------------------------------------------------------------
@@ -269,12 +321,47 @@ def test_no_wait_is_below_nought_or_endless(headers: dict[str, str]) -> None:
     assert delay_s is None or (math.isfinite(delay_s) and 0 <= delay_s <= MAX_DELAY_S)
 
 
+# --- what a warning is about --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("warning", "field"),
+    [
+        pytest.param("Ignored field 'num_items'.", "num_items", id="in quotes"),
+        pytest.param('"currency" is not standard', "currency", id="in double quotes"),
+        pytest.param("`value` is no number", "value", id="in backticks"),
+        pytest.param("custom_data.value: not a number", "value", id="a path"),
+        pytest.param("user_data['em'] is not hashed", "em", id="a path in brackets"),
+        pytest.param("contents[3].item_price is no string", "item_price", id="a path with an index"),
+        pytest.param("custom_data is not standard", "custom_data", id="an object as a whole"),
+        pytest.param("em is not hashed", "em", id="the first word"),
+        pytest.param("the click_id given is unknown", "click_id", id="amid words"),
+        pytest.param("unknown value of the type given", "other", id="ordinary words that are names as well"),
+        pytest.param("Additional property 'colour' ignored", "other", id="a name that the API does not know"),
+        pytest.param("'<e-mail>' is no <hash>", "other", id="what was scrubbed"),
+        pytest.param("", "other", id="nothing"),
+        pytest.param("VALUE_X", "other", id="capitals"),
+        pytest.param("valued customer", "other", id="a word that begins like a name"),
+    ],
+)
+def test_a_warning_is_counted_by_the_field_it_is_about(warning: str, field: str) -> None:
+    assert warned_field(warning) == field
+
+
+@given(st.text(max_size=80) | st.text("abem_.'[]0 ", max_size=40))
+def test_whatever_a_warning_says_the_label_comes_from_a_closed_set(warning: str) -> None:
+    assert warned_field(warning) in FIELD_NAMES | {"other"}
+
+
 # --- words that may be repeated -----------------------------------------------------------------------------
 
 PERSONAL = {
     "an e-mail address": "ada.lovelace+shop@mail.example.com",
     "an e-mail address encoded for a URL": "ada.lovelace%40example.com",
     "an e-mail address in capitals": "ADA@EXAMPLE.COM",
+    "an e-mail address with a quoted name": '"ada.lovelace"@example.com',
+    "an e-mail address with a quoted name of two words": '"ada lovelace"@example.com',
+    "an e-mail address with a comment": "ada.lovelace(shop)@example.com",
     "an e-mail address beyond ASCII": "ådä@exämple.com",
     "a URL": "https://shop.example.com/thanks?order=A-1&mail=ada",
     "a URL in capitals": "HTTPS://SHOP.EXAMPLE.COM/A-1",

@@ -2,109 +2,28 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from consumer.config import Delivery
-from consumer.pinterest.answers import (
-    Ambiguous,
-    Answer,
-    Forbidden,
-    Judged,
-    Refused,
-    Throttled,
-    Unauthorized,
-    Unavailable,
-)
-from consumer.records import (
-    Abandoned,
-    Accepted,
-    Assignment,
-    Batch,
-    DeadLetterReason,
-    Event,
-    Expired,
-    HoldCause,
-    Rejected,
-    Verdict,
-)
-from consumer.stages.sink import FRESH_S, BatchResult, Sink
+from consumer.delivery.freshness import FRESH_S
+from consumer.pinterest.answers import Answer, Judged, Throttled, Unauthorized, Unavailable
+from consumer.records import Abandoned, Accepted, Expired, HoldCause, Rejected, Verdict
 from tests.unit.stages.builders import ACCOUNT, NOW_S, WALL_S, assignment_of, batch_of, event_of
-
-OTHER = "549000000002"
-MAX_AGE_S = 7 * 86_400
-
-UNREADABLE = Ambiguous("HTTP 200: the answer is not in the described form", is_unreadable=True)
-TIMED_OUT = Ambiguous("no answer: ReadTimeout", is_unreadable=False)
-DOWN = Unavailable("HTTP 503")
-REFUSED = Refused("HTTP 400", 400, 4196)
-UNAUTHORIZED = Unauthorized("HTTP 401, code 2")
-FORBIDDEN = Forbidden("HTTP 403, code 29")
-
-
-class LongestWait(random.Random):
-    """Draws the upper end, so that a wait is as long as it may be."""
-
-    def uniform(self, a: float, b: float) -> float:  # noqa: ARG002
-        return b
-
-
-class Rig:
-    """A sink with 8 permits, its clock, and the assignments that are no longer ours."""
-
-    def __init__(self, **changes: float) -> None:
-        self.gone: set[Assignment] = set()
-        self.elapsed_s = 0.0
-        self.sink = Sink(
-            Delivery.model_validate({"max_in_flight": 8, "retry_base_s": 1.0, "retry_cap_s": 60.0, **changes}),
-            max_age_s=MAX_AGE_S,
-            chance=LongestWait(),
-            is_live=lambda assignment: assignment not in self.gone,
-        )
-
-    def submit(self, *batches: Batch) -> None:
-        for batch in batches:
-            self.sink.submit(batch)
-
-    def start(self, after_s: float = 0.0) -> list[Batch]:
-        """What is started so much later; there must be no verdicts."""
-        self.elapsed_s += after_s
-        started, verdicts = self.sink.start(NOW_S + self.elapsed_s, WALL_S + self.elapsed_s)
-        assert verdicts == []
-        return started
-
-    def start_one(self, after_s: float = 0.0) -> Batch:
-        (batch,) = self.start(after_s)
-        return batch
-
-    def receive(self, batch: Batch, answer: Answer) -> list[Verdict]:
-        return self.sink.receive(BatchResult(batch, answer), NOW_S + self.elapsed_s, WALL_S + self.elapsed_s)
-
-    def accept(self, *batches: Batch) -> None:
-        for batch in batches:
-            self.receive(batch, judged(batch))
-
-    def holds(self) -> dict[str, HoldCause]:
-        return {account: hold.cause for account, hold in self.sink.holds()}
-
-
-def judged(batch: Batch) -> Judged:
-    return Judged(tuple(Accepted() for _ in batch.events))
-
-
-def batches_of(count: int, account: str = ACCOUNT, age_s: int = 60) -> list[Batch]:
-    return [batch_of(event_of(str(number), account=account, age_s=age_s), account=account) for number in range(count)]
-
-
-def outcomes(verdicts: Iterable[Verdict]) -> list[tuple[str, type]]:
-    return [(verdict.event.event_id, type(verdict.outcome)) for verdict in verdicts]
-
+from tests.unit.stages.sink_rig import (
+    DOWN,
+    FORBIDDEN,
+    MAX_AGE_S,
+    OTHER,
+    REFUSED,
+    TIMED_OUT,
+    UNAUTHORIZED,
+    UNREADABLE,
+    Rig,
+    batches_of,
+    judged,
+    outcomes,
+)
 
 # --- what an answer means for the events --------------------------------------------------------------------
 
@@ -120,47 +39,6 @@ def test_each_event_gets_the_outcome_that_stands_in_its_place() -> None:
     assert verdicts == [Verdict(batch.events[0], accepted, 1), Verdict(batch.events[1], rejected, 1)]
     assert rig.sink.in_flight == 0
     assert rig.start(3_600) == []
-
-
-@pytest.mark.parametrize(
-    ("status", "reason"), [(400, DeadLetterReason.REFUSED), (413, DeadLetterReason.OVERSIZED)], ids=["400", "413"]
-)
-def test_an_event_refused_alone_is_the_culprit(status: int, reason: DeadLetterReason) -> None:
-    rig = Rig()
-    rig.submit(batch_of(event_of("a")))
-    batch = rig.start_one()
-
-    (verdict,) = rig.receive(batch, Refused("HTTP 400: no", status, 4196))
-
-    assert verdict == Verdict(batch.events[0], Rejected("HTTP 400: no", reason, status, 4196), 1, WALL_S)
-
-
-def test_a_request_refused_as_a_whole_is_sent_again_in_halves_at_once() -> None:
-    rig = Rig()
-    rig.submit(batch_of(*(event_of(name) for name in "abcde")))
-
-    assert rig.receive(rig.start_one(), REFUSED) == []
-
-    assert [[event.event_id for event in half.events] for half in rig.start()] == [["a", "b"], ["c", "d", "e"]]
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.sets(st.integers(0, 999), min_size=1, max_size=3))
-def test_the_culprits_among_a_thousand_are_found_and_all_others_accepted(culprits: set[int]) -> None:
-    rig = Rig()
-    rig.submit(batch_of(*(event_of(str(number)) for number in range(1_000))))
-    requests, verdicts = 0, []
-
-    while batches := rig.start():
-        for batch in batches:
-            requests += 1
-            is_poisoned = any(int(event.event_id) in culprits for event in batch.events)
-            verdicts += rig.receive(batch, REFUSED if is_poisoned else judged(batch))
-
-    assert requests <= 1 + 2 * 10 * len(culprits)  # two halves each of the ten times that a thousand can be halved
-    assert Counter(outcomes(verdicts)) == Counter(
-        (str(number), Rejected if number in culprits else Accepted) for number in range(1_000)
-    )
 
 
 @pytest.mark.parametrize("answer", [UNREADABLE, TIMED_OUT, DOWN, Throttled(None), UNAUTHORIZED, FORBIDDEN])
@@ -375,6 +253,31 @@ def test_another_cause_begins_another_hold() -> None:
     assert (hold.cause, hold.since_s) == (HoldCause.FORBIDDEN, NOW_S + 30)
 
 
+def test_a_hold_ends_with_the_last_event_that_was_under_way() -> None:
+    rig = Rig()
+    leaving = assignment_of(0)
+    rig.submit(batch_of(event_of("a", assignment=leaving)), batch_of(event_of("b")))
+    first, second = rig.start()
+    rig.receive(first, Throttled(600.0))
+    rig.sink.abandon({event.record.assignment for event in first.events})
+    assert rig.holds() == {ACCOUNT: HoldCause.THROTTLED}
+
+    rig.accept(second)
+
+    assert rig.holds() == {}
+
+
+def test_a_hold_ends_with_the_last_event_that_grew_too_old() -> None:
+    rig = Rig()
+    rig.submit(*batches_of(1, age_s=MAX_AGE_S - 20))
+    rig.receive(rig.start_one(), UNAUTHORIZED)
+
+    _, verdicts = rig.sink.start(NOW_S + 30, WALL_S + 30)
+
+    assert [type(verdict.outcome) for verdict in verdicts] == [Expired]
+    assert rig.holds() == {}
+
+
 def test_a_refused_request_says_that_nothing_is_wrong_with_the_account() -> None:
     rig = Rig()
     rig.submit(batch_of())
@@ -525,7 +428,7 @@ def test_after_three_failures_in_a_row_one_request_finds_out_whether_it_is_over(
     assert rig.start() == []
     assert rig.holds() == {ACCOUNT: cause}
 
-    for batch in list(rig.sink._in_flight):
+    for batch in rig.under_way:
         rig.receive(batch, answer)
     probe = rig.start_one(after_s=60)
     assert rig.start(after_s=60) == []
@@ -550,7 +453,7 @@ def test_a_success_in_between_begins_the_row_anew() -> None:
     rig = Rig()
     rig.submit(*batches_of(20))
     for answer in (DOWN, DOWN, None, DOWN, DOWN):
-        first, *_ = rig.start() or list(rig.sink._in_flight)
+        first, *_ = rig.start() or rig.under_way
         rig.receive(first, answer or judged(first))
 
     assert rig.holds() == {}
@@ -576,7 +479,7 @@ def test_the_server_may_ask_for_a_pause_with_its_failure() -> None:
 
     assert rig.holds() == {ACCOUNT: HoldCause.UNAVAILABLE}
     assert rig.start(after_s=89.9) == []
-    rig.accept(*list(rig.sink._in_flight))
+    rig.accept(*rig.under_way)
     assert rig.start(after_s=0.1) != []
 
 
@@ -709,102 +612,3 @@ def test_no_new_batch_is_wanted_of_a_held_account() -> None:
     rig.receive(rig.start_one(), UNAUTHORIZED)
 
     assert not rig.sink.wants(ACCOUNT)
-
-
-# --- exactly one verdict, whatever happens ------------------------------------------------------------------
-
-
-def answers_to(batch: Batch) -> st.SearchStrategy[Answer]:
-    outcome = st.sampled_from([Accepted(), Rejected("no")])
-    return st.one_of(
-        st.tuples(*[outcome] * len(batch.events)).map(Judged),
-        st.sampled_from([REFUSED, UNAUTHORIZED, FORBIDDEN, DOWN, TIMED_OUT, UNREADABLE]),
-        st.sampled_from([None, 0.0, 5.0, 5_000.0]).map(Throttled),
-    )
-
-
-class AnySequenceOfAnswers(RuleBasedStateMachine):
-    """Every event submitted is in one place at a time, and gets one verdict."""
-
-    @initialize(permits=st.integers(1, 9))
-    def begin(self, permits: int) -> None:
-        self.rig = Rig(max_in_flight=permits)
-        self.permits = permits
-        self.assignments = [assignment_of(partition) for partition in range(3)]
-        self.open: set[Event] = set()
-        self.under_way: list[Batch] = []
-        self.started_at: dict[str, float] = {}
-
-    def conclude(self, verdicts: Sequence[Verdict]) -> None:
-        for verdict in verdicts:
-            self.open.remove(verdict.event)  # raises if it had one already
-
-    @rule(
-        account=st.sampled_from(["1", "2", "3"]),
-        events=st.lists(
-            st.tuples(st.integers(0, 2), st.sampled_from([0, 100, FRESH_S + 10, MAX_AGE_S - 5])), min_size=1, max_size=9
-        ),
-    )
-    def submit(self, account: str, events: list[tuple[int, int]]) -> None:
-        made = [
-            event_of(account=account, assignment=self.assignments[partition], age_s=age_s)
-            for partition, age_s in events
-        ]
-        self.open |= set(made)
-        self.rig.submit(batch_of(*made, account=account))
-
-    @rule(seconds=st.sampled_from([0.0, 0.5, 10.0, 31.0, 600.0, 4_000.0]))
-    def start(self, seconds: float) -> None:
-        rig = self.rig
-        rig.elapsed_s += seconds
-        started, verdicts = rig.sink.start(NOW_S + rig.elapsed_s, WALL_S + rig.elapsed_s)
-        self.conclude(verdicts)
-        self.under_way += started
-
-    @precondition(lambda self: self.under_way)
-    @rule(data=st.data())
-    def answer(self, data: st.DataObject) -> None:
-        batch = self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
-        self.conclude(self.rig.receive(batch, data.draw(answers_to(batch))))
-
-    @rule(partition=st.integers(0, 2))
-    def revoke(self, partition: int) -> None:
-        """And take it again, which is another assignment."""
-        leaving = self.assignments[partition]
-        self.assignments[partition] = assignment_of(partition)
-        self.rig.gone.add(leaving)
-        self.conclude(self.rig.sink.abandon({leaving}))
-        carried = {event for batch in self.under_way for event in batch.events}
-        left = {event for event in self.open if event.record.assignment is leaving}
-        assert left <= carried
-        assert set(self.rig.sink.under_way({leaving})) == left
-
-    @invariant()
-    def no_event_is_in_two_places_or_in_none(self) -> None:
-        waiting = [b for account in self.rig.sink._accounts.values() for b in account.waiting]
-        places = [event for batch in (*waiting, *self.under_way) for event in batch.events]
-        assert len(places) == len(set(places))
-        assert set(places) == self.open
-
-    @invariant()
-    def nobody_has_more_than_their_share(self) -> None:
-        assert self.rig.sink.in_flight == len(self.under_way) <= self.permits
-        by_account = Counter(batch.ad_account_id for batch in self.under_way)
-        assert max(by_account.values(), default=0) <= max(1, self.permits // 2)
-
-    def teardown(self) -> None:
-        """Once the API is well again, all that is left gets its verdict: nothing was forgotten in a corner."""
-        if not hasattr(self, "rig"):
-            return
-        for _ in range(2_000):
-            if not self.open:
-                break
-            for batch in self.under_way:
-                self.conclude(self.rig.receive(batch, judged(batch)))
-            self.under_way = []
-            self.start(10.0)
-        assert self.open == set()
-
-
-TestAnySequenceOfAnswers = AnySequenceOfAnswers.TestCase
-TestAnySequenceOfAnswers.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
