@@ -1,4 +1,4 @@
-"""`conversions emulator`: Pinterest's events endpoint on a local port, for tests and rehearsals."""
+"""`conversions emulator`: Pinterest's endpoints for conversions on a local port, for tests and rehearsals."""
 
 import asyncio
 import re
@@ -10,7 +10,7 @@ import orjson
 import typer
 
 from consumer.emulator import Emulator, Fault, FaultError, Settings, parse_faults
-from consumer.emulator.settings import CALLS_PER_MINUTE
+from consumer.emulator.settings import ACCESS_TOKEN_EXPIRES_S, CALLS_PER_MINUTE, TEST_CALLS_PER_S
 
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", re.ASCII)
 
@@ -30,13 +30,30 @@ def emulator(
     token: Annotated[
         list[str] | None, typer.Option(help="A good access token; repeatable. Without any, all are good.")
     ] = None,
+    oauth_app: Annotated[
+        str | None,
+        typer.Option(metavar="APP_ID:SECRET", help="The good credentials for new tokens. Without any, all are good."),
+    ] = None,
+    refresh_token: Annotated[
+        str | None, typer.Option(help="The first good refresh token. Without one, any is good once.")
+    ] = None,
+    access_token_expires_s: Annotated[
+        int, typer.Option(min=1, help="Seconds for which the access tokens issued here are good.")
+    ] = ACCESS_TOKEN_EXPIRES_S,
     forbid: Annotated[
         list[str] | None, typer.Option(metavar="ACCOUNT", help="An ad account nobody may use; repeatable.")
     ] = None,
     rate_limit: Annotated[int, typer.Option(min=1, help="Calls per minute and ad account.")] = CALLS_PER_MINUTE,
+    test_calls_per_second: Annotated[
+        int, typer.Option(min=1, help="Calls per second and token with test=true.")
+    ] = TEST_CALLS_PER_S,
+    newer: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool,
+        typer.Option("--newer", help="Take also the newer event names and fields that the description does not have."),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Makes the drawn latencies repeatable.")] = 0,
 ) -> None:
-    """Stand in for Pinterest's events endpoint until SIGTERM or SIGINT.
+    """Stand in for Pinterest's endpoints for conversions until SIGTERM or SIGINT.
 
     Prints one line once it listens: `emulator listening on http://HOST:PORT/v5`.
     """
@@ -47,8 +64,13 @@ def emulator(
         faults=_read_faults(faults) if faults is not None else [],
         latency_ms=_read_range(latency_ms),
         tokens=frozenset(token or ()),
+        oauth_app=_read_app(oauth_app) if oauth_app is not None else None,
+        refresh_token=refresh_token,
+        access_token_expires_s=access_token_expires_s,
         forbidden=frozenset(forbid or ()),
         calls_per_minute=rate_limit,
+        test_calls_per_s=test_calls_per_second,
+        newer=newer,
         seed=seed,
     )
     try:
@@ -74,6 +96,13 @@ def _read_faults(path: Path) -> list[Fault]:
         raise typer.BadParameter("the file is not valid JSON", param_hint="--faults") from None
     except FaultError as error:
         raise typer.BadParameter("; ".join(error.problems), param_hint="--faults") from None
+
+
+def _read_app(text: str) -> str:
+    app_id, _, secret = text.partition(":")
+    if not (app_id and secret):
+        raise typer.BadParameter("must be two words joined by a colon, as in 1234567:secret", param_hint="--oauth-app")
+    return text
 
 
 def _read_range(text: str) -> tuple[float, float]:

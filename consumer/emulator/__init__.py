@@ -1,4 +1,4 @@
-"""Pinterest's events endpoint on a real port, for tests and rehearsals.
+"""Pinterest's endpoints for conversions on a real port, for tests and rehearsals.
 
 Imports nothing of the rest of the package: it reads the API's rules for itself, so that one misreading cannot
 hide in the client and in what the client is tested against.

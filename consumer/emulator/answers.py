@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http.client import responses
 from typing import Any
 
 import orjson
@@ -38,6 +39,9 @@ class Answer:
     body: bytes
     headers: Headers = ()
     drip: Drip | None = None
+    blanks: int = 0
+    """How many follow the body, as part of it."""
+    content_type: str = "application/json"
 
 
 def error(status: int, message: str | None = None, *, code: int | None = None, headers: Headers = ()) -> Answer:
@@ -47,9 +51,21 @@ def error(status: int, message: str | None = None, *, code: int | None = None, h
     return Answer(status, orjson.dumps(body), headers)
 
 
+def error_page(status: int, *, headers: Headers = ()) -> Answer:
+    """An error as a proxy in between tells it to a browser."""
+    title = f"{status} {responses.get(status, 'Unknown')}"
+    page = f"<html>\n<head><title>{title}</title></head>\n<body><center><h1>{title}</h1></center></body>\n</html>\n"
+    return Answer(status, page.encode(), headers, content_type="text/html")
+
+
 def invalid_request(breach: str) -> Answer:
     """A whole request refused, in the words seen in published answers."""
     return error(400, f"Invalid request: {breach}")
+
+
+def no_account_id() -> Answer:
+    """The path names no ad account."""
+    return invalid_request("'ad_account_id' does not match '^\\d+$' or is longer than 18")
 
 
 def verdicts(errors: list[str], warnings: list[str]) -> Answer:

@@ -6,11 +6,13 @@ an object whose keys and types were found right before costs one look into a set
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 JsonObject = dict[str, Any]
 
+AD_ACCOUNT_ID = re.compile(r"\d{1,18}", re.ASCII)  # parameters `path_ad_account_id`, `Pinterest.Lib.AdAccountId`
 MAX_EVENTS = 1_000  # `ConversionEvents.data.maxItems`
 MAX_SIGNATURES = 10_000  # kept per shape; more would only be made on purpose
 
@@ -101,16 +103,6 @@ def _by_limit(limits: dict[int, str]) -> dict[str, int]:
 
 REQUEST = _shape(required="data", arrays="data")
 
-EVENT = _shape(
-    required="event_name action_source event_time event_id user_data",
-    strings="event_name action_source event_id",
-    nullable_strings="event_source_url partner_name language app_id app_name app_version device_brand "
-    "device_carrier device_model device_type os_version",
-    integers="event_time",
-    booleans="opt_out wifi",
-    objects="user_data custom_data app_info device_info",
-)
-
 HASHED = _names("em ph ge db ln fn ct st zp country external_id hashed_maids")
 
 # The rule that an event needs identity is written as siblings of a `$ref`, and OpenAPI 3.0 ignores these: the
@@ -129,8 +121,6 @@ CUSTOM_DATA = _shape(
     nullable_integers="external_measurement_vendor_id",
     arrays="content_ids contents",
 )
-
-CONTENT = _shape(strings="id item_name item_category item_brand item_price", integers="quantity")
 
 APP_INFO = _shape(
     strings="app_id app_name app_package_name app_store app_version user_agent",
@@ -178,3 +168,48 @@ DEVICE_LIMITS = Limits(
         "os_family": _names("ios android macos windows linux bsd other"),
     },
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What changes from one edition of the API to the next."""
+
+    event_names: frozenset[str]
+    event: Shape
+    content: Shape
+    content_limits: Limits
+
+
+def _event_shape(*, booleans: str) -> Shape:
+    return _shape(
+        required="event_name action_source event_time event_id user_data",
+        strings="event_name action_source event_id",
+        nullable_strings="event_source_url partner_name language app_id app_name app_version device_brand "
+        "device_carrier device_model device_type os_version",
+        integers="event_time",
+        booleans=booleans,
+        objects="user_data custom_data app_info device_info",
+    )
+
+
+PUBLISHED = Edition(
+    event_names=_names(
+        "add_payment_info add_to_cart add_to_wishlist app_install checkout custom initiate_checkout lead page_visit "
+        "search signup subscribe view_category view_content watch_video"
+    ),
+    event=_event_shape(booleans="opt_out wifi"),
+    content=_shape(strings="id item_name item_category item_brand item_price", integers="quantity"),
+    content_limits=Limits(max_lengths={}, maxima={}),
+)
+"""5.23.0, to the letter."""
+
+# The names are those of Pinterest's guide to tracking conversions, the fields those that Segment sends:
+# https://github.com/segmentio/action-destinations/pull/3820
+NEWER = Edition(
+    event_names=PUBLISHED.event_names
+    | _names("app_open contact customize_product find_location schedule start_trial submit_application"),
+    event=_event_shape(booleans="opt_out wifi advertiser_tracking_enabled"),
+    content=_shape(strings="id item_name item_category item_brand item_brand_id item_price", integers="quantity"),
+    content_limits=Limits(max_lengths={"item_brand_id": 64}, maxima={}),
+)
+"""What live integrations send beside it."""

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 from urllib.parse import parse_qs
 
 from consumer.emulator import answers
 from consumer.emulator.answers import Answer, Drip
-from consumer.emulator.description import JsonObject
-from consumer.emulator.faults import Before, Disconnect, FaultBoard, Garbage, Status
+from consumer.emulator.description import AD_ACCOUNT_ID, NEWER, PUBLISHED, JsonObject
+from consumer.emulator.faults import Before, Disconnect, FaultBoard, Garbage, Oversized, Status
+from consumer.emulator.ignored import event_warning
+from consumer.emulator.quality import QualityEndpoint
 from consumer.emulator.record import Record
-from consumer.emulator.rules import Refused, event_error, event_warning, read_events
+from consumer.emulator.rules import Refused, event_error, read_events
 from consumer.emulator.settings import Settings
 from consumer.emulator.throttle import Throttle
-
-AD_ACCOUNT_ID = re.compile(r"\d{1,18}", re.ASCII)  # parameter `path_ad_account_id`
+from consumer.emulator.tokens import Need, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Call:
     ad_account_id: str
     number: int
     received_at: float
-    token: str | None
+    authorization: str
     test: str
     """The query parameter as sent, in lower case; `false` without it."""
     events: list[JsonObject]
@@ -43,12 +43,18 @@ class Call:
 class EventsEndpoint:
     """`POST /v5/ad_accounts/{ad_account_id}/events`."""
 
-    def __init__(self, settings: Settings, record: Record, faults: FaultBoard) -> None:
+    def __init__(
+        self, settings: Settings, record: Record, faults: FaultBoard, tokens: Tokens, quality: QualityEndpoint
+    ) -> None:
         self._settings = settings
         self._record = record
         self._faults = faults
+        self._tokens = tokens
+        self._quality = quality
         self._chance = random.Random(settings.seed)
-        self._throttle = Throttle(settings.calls_per_minute)
+        self._edition = NEWER if settings.newer else PUBLISHED
+        self._throttle = Throttle(settings.calls_per_minute, window_s=60)
+        self._test_throttle = Throttle(settings.test_calls_per_s, window_s=1)
         self.accepted: Counter[str] = Counter()
         """Events recorded so far by ad account, without those of test requests."""
         self.accepted_in_test: Counter[str] = Counter()
@@ -56,15 +62,15 @@ class EventsEndpoint:
         self.max_in_flight = 0
 
     async def post(
-        self, ad_account_id: str, *, query: str, authorization: str, body: bytes | bytearray
+        self, ad_account_id: str, *, query: str, authorization: str, content_type: str, body: bytes | bytearray
     ) -> Answer | None:
         """Answer one call after its latency; None hangs up. What is accepted has been recorded by then."""
-        found = read_events(body)
+        found = read_events(body, content_type, self._edition)
         call = Call(
             ad_account_id=ad_account_id,
             number=self._record.next_request(),
             received_at=round(self._settings.wall_s(), 3),
-            token=_bearer_token(authorization),
+            authorization=authorization,
             test=parse_qs(query, keep_blank_values=True).get("test", ["false"])[-1].lower(),
             events=found if isinstance(found, list) else [],
             refused=found if isinstance(found, Refused) else None,
@@ -99,19 +105,23 @@ class EventsEndpoint:
         answer = answers.verdicts(errors, ["" if error else event_warning(event) for event, error in judged])
         if fault is None:
             return answer
-        if isinstance(fault.outcome, Drip):
-            return Answer(answer.status, answer.body, drip=fault.outcome)
-        return _spoilt(fault.outcome, len(call.events))
+        match fault.outcome:
+            case Drip() as drip:
+                return replace(answer, drip=drip)
+            case Oversized(mib):
+                return replace(answer, blanks=mib * 1024 * 1024)
+            case outcome:
+                return _spoilt(outcome, len(call.events))
 
     def _refusal(self, call: Call) -> Answer | None:
         """What refuses the call as a whole; None lets its events be judged."""
-        if call.token is None or (self._settings.tokens and call.token not in self._settings.tokens):
-            return answers.error(401)
+        if unauthorised := self._tokens.refusal(call.authorization, Need.EVENTS, self._settings.wall_s()):
+            return unauthorised
         if AD_ACCOUNT_ID.fullmatch(call.ad_account_id) is None:
-            return answers.invalid_request("'ad_account_id' does not match '^\\d+$' or is longer than 18")
+            return answers.no_account_id()
         if call.ad_account_id in self._settings.forbidden:
             return answers.error(403)
-        if wait_s := self._throttle.wait_s(call.ad_account_id, self._settings.wall_s()):
+        if wait_s := self._wait_s(call):
             # Seconds left, both: https://github.com/airbytehq/airbyte/pull/16161 shows the second on v5.
             return answers.error(429, headers=(("retry-after", str(wait_s)), ("x-ratelimit-reset", str(wait_s))))
         if call.test not in ("true", "false"):
@@ -120,24 +130,32 @@ class EventsEndpoint:
             return answers.invalid_request(call.refused.breach)
         return None
 
+    def _wait_s(self, call: Call) -> int:
+        """Count the call; how long it would have to wait for its turn."""
+        now_s = self._settings.wall_s()
+        wait_s = self._throttle.wait_s(call.ad_account_id, now_s)
+        return max(wait_s, self._test_throttle.wait_s(call.authorization, now_s) if call.is_test else 0)
+
     def _errors(self, call: Call) -> list[str]:
         now_s = int(self._settings.wall_s())
         ordered = self._faults.rejections(call.ad_account_id, call.events)
-        return [message or event_error(event, now_s) for message, event in zip(ordered, call.events, strict=True)]
+        return [
+            message or event_error(event, now_s, self._edition)
+            for message, event in zip(ordered, call.events, strict=True)
+        ]
 
     def _accept(self, call: Call, events: list[JsonObject]) -> None:
         self._record.write(call.ad_account_id, call.number, call.received_at, events, is_test=call.is_test)
         counter = self.accepted_in_test if call.is_test else self.accepted
         counter[call.ad_account_id] += len(events)
-
-
-def _bearer_token(authorization: str) -> str | None:
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+        if events and not call.is_test:
+            self._quality.count(call.ad_account_id, events)
 
 
 def _spoilt(outcome: Status | Disconnect | Garbage, events: int) -> Answer | None:
     match outcome:
+        case Status(html=True) as page:
+            return answers.error_page(page.status, headers=page.headers)
         case Status(status, code, message, headers):
             return answers.error(status, message, code=code, headers=headers)
         case Disconnect():

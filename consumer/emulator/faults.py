@@ -10,6 +10,8 @@ from consumer.emulator.answers import Drip, Headers
 from consumer.emulator.description import JsonObject
 from consumer.emulator.fields import Fields
 
+MAX_MIB = 10_240
+
 
 @dataclass(frozen=True, slots=True)
 class Delay:
@@ -33,6 +35,8 @@ class Status:
     code: int | None = None
     message: str | None = None
     headers: Headers = ()
+    html: bool = False
+    """A page as of a proxy in between, which has neither code nor message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,13 @@ class Garbage:
 
 
 @dataclass(frozen=True, slots=True)
+class Oversized:
+    """The true answer, and blanks after it, which JSON allows."""
+
+    mib: int
+
+
+@dataclass(frozen=True, slots=True)
 class Before:
     """Instead of looking at the request."""
 
@@ -59,7 +70,7 @@ class Before:
 class After:
     """Instead of the true answer, once the good events are recorded. Spares a request that is refused as a whole."""
 
-    outcome: Status | Disconnect | Garbage | Drip
+    outcome: Status | Disconnect | Garbage | Drip | Oversized
 
 
 Effect = Delay | RejectEvent | Before | After
@@ -156,12 +167,16 @@ def _status_after_recording(fields: Fields) -> After:
 
 
 def _error(fields: Fields, status: int) -> Status:
-    return Status(
+    error = Status(
         status=status,
         code=fields.whole("code", 0, 2**31),
         message=fields.text("message"),
         headers=fields.headers("headers"),
+        html=fields.flag("html", default=False),
     )
+    if error.html and (error.code, error.message) != (None, None):
+        fields.problem("an `html` page has no `code` and no `message`")
+    return error
 
 
 def _poison(fields: Fields) -> Before:
@@ -181,6 +196,10 @@ def _drip(fields: Fields) -> After:
     return After(Drip(fields.seconds("seconds"), head_too=fields.flag("head_too", default=False)))
 
 
+def _oversized(fields: Fields) -> After:
+    return After(Oversized(fields.whole("mib", 1, MAX_MIB, is_required=True) or 1))
+
+
 _EFFECTS: dict[str, Callable[[Fields], Effect]] = {
     "status": _status,
     "status_after_recording": _status_after_recording,
@@ -191,6 +210,7 @@ _EFFECTS: dict[str, Callable[[Fields], Effect]] = {
     "accept_then_disconnect": lambda _: After(Disconnect()),
     "garbage": _garbage,
     "drip": _drip,
+    "oversized": _oversized,
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from types import TracebackType
 from typing import Self
@@ -14,11 +13,13 @@ from consumer.emulator.answers import Answer
 from consumer.emulator.description import JsonObject
 from consumer.emulator.endpoint import EventsEndpoint
 from consumer.emulator.faults import FaultBoard, FaultError, parse_faults
+from consumer.emulator.oauth import OAuth
+from consumer.emulator.quality import QualityEndpoint
 from consumer.emulator.record import Record
 from consumer.emulator.settings import Settings
+from consumer.emulator.tokens import Tokens
 from consumer.emulator.wire import HttpServer, Request
 
-EVENTS_PATH = re.compile(r"/v5/ad_accounts/([^/]+)/events")
 NO_ANSWER = "no_answer"
 
 
@@ -35,7 +36,16 @@ class Emulator:
         self._server = HttpServer(self._answer, self._settings.sleep)
         self._record = Record(self._settings.record)
         self._faults = FaultBoard(self._settings.faults)
-        self._events = EventsEndpoint(self._settings, self._record, self._faults)
+        tokens = Tokens(self._settings.tokens)
+        self._oauth = OAuth(
+            tokens,
+            app=self._settings.oauth_app,
+            refresh_token=self._settings.refresh_token,
+            access_token_expires_s=self._settings.access_token_expires_s,
+            wall_s=self._settings.wall_s,
+        )
+        self._quality = QualityEndpoint(tokens, forbidden=self._settings.forbidden, wall_s=self._settings.wall_s)
+        self._events = EventsEndpoint(self._settings, self._record, self._faults, tokens, self._quality)
         self._requests: Counter[str] = Counter()
         self.base_url = ""
         """Up to and with `/v5`; known once it serves."""
@@ -88,13 +98,26 @@ class Emulator:
         return answer
 
     async def _api(self, request: Request, path: str, query: str) -> Answer | None:
-        events_path = EVENTS_PATH.fullmatch(path)
-        if events_path is None:
-            return answers.error(404, "There is nothing at this path.")
-        if request.method != "POST":
-            return _not_allowed("POST")
         authorization = request.headers.get("authorization", "")
-        return await self._events.post(events_path[1], query=query, authorization=authorization, body=request.body)
+        content_type = request.headers.get("content-type", "")
+        match path.split("/"):
+            case ["", "v5", "ad_accounts", account, "events"] if account:
+                if request.method != "POST":
+                    return _not_allowed("POST")
+                return await self._events.post(
+                    account, query=query, authorization=authorization, content_type=content_type, body=request.body
+                )
+            case ["", "v5", "ad_accounts", account, "conversion_eqs"] if account:
+                if request.method != "GET":
+                    return _not_allowed("GET")
+                return self._quality.get(account, query=query, authorization=authorization)
+            case ["", "v5", "oauth", "token" | "conversion_token" as kind]:
+                if request.method != "POST":
+                    return _not_allowed("POST")
+                if kind == "conversion_token":
+                    return self._oauth.conversion_token(authorization=authorization)
+                return self._oauth.refresh(authorization=authorization, content_type=content_type, body=request.body)
+        return answers.error(404, "There is nothing at this path.")
 
     def _faults_page(self, request: Request) -> Answer:
         if request.method in ("PUT", "POST"):

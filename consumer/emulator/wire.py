@@ -14,6 +14,7 @@ from consumer.emulator.answers import Answer, Drip, error
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 READ_BYTES = 256 * 1024
+SEND_BYTES = 64 * 1024
 DRIPS_PER_S = 50  # a finer rate would be lost in the sending socket anyway
 
 
@@ -25,6 +26,11 @@ class Request:
     target: str
     headers: dict[str, str]
     body: bytearray
+
+
+def media_type(content_type: str) -> str:
+    """What a header Content-Type names, without its parameters; "" without the header."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -137,21 +143,29 @@ class _Connection:
             await self._send(error(status, message, headers=(("connection", "close"),)))
 
     async def _send(self, answer: Answer) -> None:
-        length = ("content-length", str(len(answer.body)))
         response = h11.Response(
-            status_code=answer.status, headers=[("content-type", "application/json"), length, *answer.headers]
+            status_code=answer.status,
+            headers=[
+                ("content-type", answer.content_type),
+                ("content-length", str(len(answer.body) + answer.blanks)),
+                *answer.headers,
+            ],
         )
         head = self._protocol.send(response) or b""
         body = self._protocol.send(h11.Data(data=answer.body)) or b""
-        end = self._protocol.send(h11.EndOfMessage()) or b""
         if answer.drip is None:
-            self._writer.write(head + body + end)
+            self._writer.write(head + body)
             await self._writer.drain()
         elif answer.drip.head_too:
-            await self._drip(head + body + end, answer.drip)
+            await self._drip(head + body, answer.drip)
         else:
             self._writer.write(head)
-            await self._drip(body + end, answer.drip)
+            await self._drip(body, answer.drip)
+        for start in range(0, answer.blanks, SEND_BYTES):
+            blanks = b" " * min(SEND_BYTES, answer.blanks - start)
+            self._writer.write(self._protocol.send(h11.Data(data=blanks)) or b"")
+            await self._writer.drain()
+        self._protocol.send(h11.EndOfMessage())  # nothing to write: the length told where the body ends
 
     async def _drip(self, data: bytes, drip: Drip) -> None:
         size = math.ceil(len(data) / max(1, round(drip.seconds * DRIPS_PER_S)))

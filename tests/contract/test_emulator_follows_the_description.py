@@ -23,7 +23,10 @@ from consumer.emulator.rules import Refused, read_events
 from tests.unit.emulator.builders import ACCOUNT, NOW_S, event_of
 
 DESCRIPTION = json.loads((Path(__file__).parent / "pinterest-openapi-events.json").read_text())
-OPERATION = DESCRIPTION["paths"]["/ad_accounts/{ad_account_id}/events"]["post"]
+EVENTS = ("post", "/ad_accounts/{ad_account_id}/events")
+QUALITY = ("get", "/ad_accounts/{ad_account_id}/conversion_eqs")
+REFRESH = ("post", "/oauth/token")
+CONVERSION_TOKEN = ("post", "/oauth/conversion_token")
 GOOD_TOKEN = "secret"
 Json = dict[str, Any]
 
@@ -52,11 +55,12 @@ REQUEST = validator_of("ConversionEvents")
 RESPONSE = validator_of("ConversionApiResponse")
 
 
-def described_answer(status: int) -> Draft4Validator:
-    responses = OPERATION["responses"]
+def described_answer(status: int, operation: tuple[str, str] = EVENTS) -> Draft4Validator:
+    method, path = operation
+    responses = DESCRIPTION["paths"][path][method]["responses"]
     response = responses.get(str(status), responses["default"])
-    reference: str = response["content"]["application/json"]["schema"]["$ref"]
-    return validator_of(reference.rsplit("/", 1)[1])
+    schema = with_null(response["content"]["application/json"]["schema"])
+    return Draft4Validator({"allOf": [schema], "components": COMPONENTS})  # beside a `$ref` nothing counts
 
 
 # --- answers ----------------------------------------------------------------------------------------------
@@ -109,6 +113,109 @@ def test_details_of_a_partial_failure_have_the_shape_of_a_success(post_to: Calla
 
     RESPONSE.validate(answer["details"])
     assert len(answer["details"]["events"]) == answer["details"]["num_events_received"] == 2
+
+
+FORM = {"grant_type": "refresh_token", "refresh_token": "pinr_first"}
+APP = ("1234567", "app-secret")
+BEARER = {"Authorization": f"Bearer {GOOD_TOKEN}"}
+
+
+@pytest.fixture
+def call() -> Iterator[Callable[..., httpx.Response]]:
+    """One call of a described operation, to an emulator that has accepted two events."""
+    with asyncio.Runner() as runner:
+
+        def once(operation: tuple[str, str], account: str = ACCOUNT, **request: Any) -> httpx.Response:
+            async def talk() -> httpx.Response:
+                wanted = Settings(
+                    wall_s=lambda: float(NOW_S),
+                    tokens=frozenset({GOOD_TOKEN}),
+                    oauth_app=":".join(APP),
+                    refresh_token=FORM["refresh_token"],
+                    forbidden=frozenset({"549000000009"}),
+                )
+                async with Emulator(wanted) as emulator, httpx.AsyncClient(base_url=emulator.base_url) as client:
+                    seen = {"data": [event_of(), event_of(event_name="lead", action_source="offline")]}
+                    await client.post(f"/ad_accounts/{ACCOUNT}/events", json=seen, headers=BEARER)
+                    method, path = operation
+                    return await client.request(method.upper(), path.format(ad_account_id=account), **request)
+
+            return runner.run(talk())
+
+        yield once
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "request_of"),
+    [
+        pytest.param(REFRESH, 200, {"data": FORM, "auth": APP}, id="refreshed"),
+        pytest.param(REFRESH, 400, {"data": {}, "auth": APP}, id="no grant"),
+        pytest.param(REFRESH, 401, {"data": FORM}, id="no credentials"),
+        pytest.param(REFRESH, 401, {"data": FORM | {"refresh_token": "spent"}, "auth": APP}, id="spent"),
+        pytest.param(CONVERSION_TOKEN, 200, {"headers": BEARER}, id="conversion token"),
+        pytest.param(CONVERSION_TOKEN, 401, {}, id="no access token"),
+        pytest.param(QUALITY, 200, {"headers": BEARER, "params": {"lookback_period": "1d"}}, id="quality"),
+        pytest.param(
+            QUALITY, 200, {"headers": BEARER, "params": {"lookback_period": "1d"}, "account": "1"}, id="no events"
+        ),
+        pytest.param(QUALITY, 400, {"headers": BEARER}, id="no lookback period"),
+        pytest.param(QUALITY, 401, {"params": {"lookback_period": "1d"}}, id="quality without a token"),
+        pytest.param(
+            QUALITY,
+            403,
+            {"headers": BEARER, "params": {"lookback_period": "1d"}, "account": "549000000009"},
+            id="forbidden account",
+        ),
+    ],
+)
+def test_the_other_paths_answer_in_the_described_shape(
+    call: Callable[..., httpx.Response], operation: tuple[str, str], status: int, request_of: Json
+) -> None:
+    answer = call(operation, **request_of)
+
+    assert answer.status_code == status
+    described_answer(status, operation).validate(answer.json())
+
+
+def test_a_score_has_every_described_component_and_nothing_else(call: Callable[..., httpx.Response]) -> None:
+    scores = call(QUALITY, headers=BEARER, params={"lookback_period": "14d"}).json()
+
+    assert len(scores) == 2
+    for score in scores:
+        assert score.keys() == SCHEMAS["EventQualityScore"]["properties"].keys()
+        assert score["quality_components"].keys() == SCHEMAS["QualityComponents"]["properties"].keys()
+        details = [by_name for component in score["quality_components"].values() for by_name in component.values()]
+        assert {key for detail in details for key in detail} <= SCHEMAS["QualityComponentDetails"]["properties"].keys()
+
+
+def quality_choices() -> Iterator[Any]:
+    for name, schema in (
+        ("lookback_period", "LookbackPeriodOptions"),
+        ("source_platform", "SourcePlatformOptions"),
+        ("ingestion_source", "IngestionSourceOptions"),
+    ):
+        for choice in SCHEMAS[schema]["enum"]:
+            yield pytest.param(name, choice, 200, id=choice)
+        yield pytest.param(name, "UNHEARD_OF", 400, id=f"no {name}")
+
+
+@pytest.mark.parametrize(("name", "choice", "status"), list(quality_choices()))
+def test_the_score_may_be_asked_for_as_described(
+    call: Callable[..., httpx.Response], name: str, choice: str, status: int
+) -> None:
+    answer = call(QUALITY, headers=BEARER, params={"lookback_period": "1d", name: choice})
+
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("grant_type", SCHEMAS["OauthAccessTokenRequest"]["properties"]["grant_type"]["enum"])
+def test_grants_not_served_here_are_told_from_those_that_are_none(
+    call: Callable[..., httpx.Response], grant_type: str
+) -> None:
+    answer = call(REFRESH, data=FORM | {"grant_type": grant_type}, auth=APP)
+
+    assert answer.status_code == (200 if grant_type == "refresh_token" else 400)
+    assert "not one of" not in answer.text
 
 
 # --- requests ---------------------------------------------------------------------------------------------

@@ -80,10 +80,22 @@ class Rig:
         return self.post_body(json.dumps({"data": events}).encode(), account=account, query=query)
 
     def post_body(
-        self, body: bytes, *, account: str = ACCOUNT, query: str = "", authorization: str | None = "Bearer secret"
+        self,
+        body: bytes,
+        *,
+        account: str = ACCOUNT,
+        query: str = "",
+        authorization: str | None = "Bearer secret",
+        content_type: str | None = "application/json",
     ) -> httpx.Response:
-        headers = {} if authorization is None else {"Authorization": authorization}
+        headers = {"Content-Type": content_type} if content_type is not None else {}
+        if authorization is not None:
+            headers["Authorization"] = authorization
         return self.run(self._client.post(self.events_url(account, query), content=body, headers=headers))
+
+    def call(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """One call of the API, below `/v5`."""
+        return self.run(self._client.request(method, self.emulator.base_url + path, **request))
 
     def page(self, method: str, path: str, body: Any = None) -> httpx.Response:
         url = self.emulator.base_url.removesuffix("/v5") + path

@@ -28,18 +28,26 @@ def test_serves_as_told_until_a_signal_and_prints_one_line(tmp_path: Path, signa
     faults = tmp_path / "faults.json"
     faults.write_text('[{"kind": "status", "status": 503, "count": 1}]')
     record = tmp_path / "accepted.jsonl"
-    options = f"--port 0 --record {record} --faults {faults} --token good --forbid 549000000002 --latency-ms 0-1"
+    options = (
+        f"--port 0 --record {record} --faults {faults} --token good --forbid 549000000002 --latency-ms 0-1 --newer "
+        "--oauth-app 1234567:app-secret --refresh-token pinr_first --access-token-expires-s 60"
+    )
     command = [sys.executable, "-c", PROGRAM, *options.split()]
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         opening, _, base_url = running.stdout.readline().strip().rpartition(" ")
         with httpx.Client(headers={"Authorization": "Bearer good"}) as client:
-            body = {"data": [event_of(event_time=int(time.time()))]}
+            body = {"data": [event_of(event_name="start_trial", event_time=int(time.time()))]}
             statuses = [
                 client.post(f"{base_url}/ad_accounts/{account}/events", json=body).status_code
                 for account in (ACCOUNT, ACCOUNT, "549000000002")
             ]
+            renewed = client.post(
+                f"{base_url}/oauth/token",
+                data={"grant_type": "refresh_token", "refresh_token": "pinr_first"},
+                auth=("1234567", "app-secret"),
+            ).json()
             running.send_signal(signal_number)
             rest = running.communicate(timeout=10)
 
@@ -47,6 +55,7 @@ def test_serves_as_told_until_a_signal_and_prints_one_line(tmp_path: Path, signa
     assert base_url.startswith("http://127.0.0.1:")
     assert base_url.endswith("/v5")
     assert statuses == [503, 200, 403]
+    assert renewed["expires_in"] == 60
     assert [json.loads(line)["ad_account_id"] for line in record.read_text().splitlines()] == [ACCOUNT]
     assert rest == ("", "")
     assert running.returncode == 0
@@ -59,6 +68,9 @@ def test_serves_as_told_until_a_signal_and_prints_one_line(tmp_path: Path, signa
         pytest.param(["--latency-ms", "300-200"], "--latency-ms", id="the wrong way round"),
         pytest.param(["--faults", "no-such-file"], "--faults", id="no faults file"),
         pytest.param(["--rate-limit", "0"], "--rate-limit", id="no calls at all"),
+        pytest.param(["--test-calls-per-second", "0"], "--test-calls-per-second", id="no test calls at all"),
+        pytest.param(["--oauth-app", "1234567"], "--oauth-app", id="an app without a secret"),
+        pytest.param(["--access-token-expires-s", "0"], "--access-token-expires-s", id="tokens good for no time"),
         pytest.param(["--port", "65536"], "--port", id="no port"),
     ],
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from tests.unit.emulator.builders import ACCOUNT, NOW_S, Rig, event_of
@@ -132,6 +134,39 @@ def test_limits_the_calls_of_each_account_per_minute(rig_with: Callable[..., Rig
     assert rig.post(event_of()).status_code == 200
 
 
+def test_limits_test_calls_of_each_token_per_second(rig_with: Callable[..., Rig]) -> None:
+    rig = rig_with(test_calls_per_s=2)
+    body = json.dumps({"data": [event_of()]}).encode()
+
+    def rehearse(token: str = "secret") -> httpx.Response:
+        return rig.post_body(body, query="?test=true", authorization=f"Bearer {token}")
+
+    assert [rehearse().status_code for _ in range(2)] == [200, 200]
+    answer = rehearse()
+
+    assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (429, 8, "1")
+    assert rehearse("another").status_code == 200
+    assert rig.post(event_of()).status_code == 200
+    rig.time.now_s += 1
+    assert rehearse().status_code == 200
+
+
+def test_takes_newer_names_and_fields_where_told(rig: Rig, rig_with: Callable[..., Rig]) -> None:
+    newer = event_of(event_name="start_trial", advertiser_tracking_enabled=True)
+
+    statuses = [rig.post(newer).status_code, rig_with(newer=True).post(newer).status_code]
+
+    assert statuses == [400, 200]
+
+
+def test_refuses_what_is_not_said_to_be_json(rig: Rig) -> None:
+    body = json.dumps({"data": [event_of()]}).encode()
+
+    answers = [rig.post_body(body, content_type=said) for said in (None, "text/plain", "application/json")]
+
+    assert [answer.status_code for answer in answers] == [400, 400, 200]
+
+
 def test_half_the_latency_passes_before_the_record_and_half_after(rig_with: Callable[..., Rig]) -> None:
     recorded_at_sleep: list[int] = []
 
@@ -187,3 +222,26 @@ def test_too_few_events_of_a_request_with_none_are_none(rig: Rig) -> None:
     rig.emulator.set_faults([{"kind": "garbage", "too_few_events": True, "recorded": False}])
 
     assert rig.post_body(b"{").json()["events"] == []
+
+
+@pytest.mark.parametrize("kind", ["status", "status_after_recording"])
+def test_an_error_may_be_a_page_for_browsers(rig: Rig, kind: str) -> None:
+    rig.emulator.set_faults([{"kind": kind, "status": 502, "html": True, "headers": {"Retry-After": "3"}}])
+
+    answer = rig.post(event_of())
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (502, "3")
+    assert answer.headers["Content-Type"] == "text/html"
+    assert "502 Bad Gateway" in answer.text
+
+
+def test_an_oversized_answer_is_the_true_one_and_blanks(rig: Rig) -> None:
+    true = rig.post(event_of("A-1"))
+    rig.emulator.set_faults([{"kind": "oversized", "mib": 3}])
+
+    answer = rig.post(event_of("A-2"))
+
+    assert answer.content.startswith(true.content)
+    assert answer.content[len(true.content) :] == b" " * 3 * 1024 * 1024
+    assert int(answer.headers["Content-Length"]) == len(answer.content)
+    assert rig.recorded_orders() == ["A-1", "A-2"]

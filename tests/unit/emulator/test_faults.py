@@ -8,7 +8,7 @@ import pytest
 
 from consumer.emulator import FaultError, parse_faults
 from consumer.emulator.answers import Drip
-from consumer.emulator.faults import After, Before, Delay, Disconnect, FaultBoard, Garbage, Status
+from consumer.emulator.faults import After, Before, Delay, Disconnect, FaultBoard, Garbage, Oversized, Status
 from tests.unit.emulator.builders import ACCOUNT, event_of
 
 
@@ -29,6 +29,8 @@ def problems_of(faults: Any) -> list[str]:
         ({"kind": "status_after_recording"}, After(Status(500))),
         ({"kind": "delay", "ms": 1.5}, Delay(0.0015)),
         ({"kind": "garbage", "status": 422, "recorded": False}, Before(Garbage(422, too_few_events=False))),
+        ({"kind": "status", "status": 502, "html": True}, Before(Status(502, html=True))),
+        ({"kind": "oversized", "mib": 2}, After(Oversized(2))),
         ({"kind": "drip", "seconds": 3, "head_too": True}, After(Drip(3.0, head_too=True))),
     ],
 )
@@ -55,6 +57,11 @@ def test_reads_a_fault(fault: dict[str, Any], effect: object) -> None:
         pytest.param({"kind": "delay", "ms": -1}, "`ms`", id="negative delay"),
         pytest.param({"kind": "drip", "seconds": 7_200}, "at most 3600", id="a drip of hours"),
         pytest.param({"kind": "garbage", "status": 300}, "200 or 422", id="garbage is a success"),
+        pytest.param({"kind": "status", "status": 502, "html": 1}, "`html`", id="html is no flag"),
+        pytest.param({"kind": "status", "status": 502, "html": True, "code": 8}, "no `code`", id="page with a code"),
+        pytest.param({"kind": "status", "status": 502, "html": True, "message": "x"}, "`message`", id="and a message"),
+        pytest.param({"kind": "oversized"}, "`mib` must be given", id="oversized by nothing"),
+        pytest.param({"kind": "oversized", "mib": 0}, "`mib`", id="oversized by zero"),
         pytest.param({"kind": "garbage", "recorded": "no"}, "`recorded`", id="flag as a string"),
         pytest.param({"kind": "status", "status": 429, "headers": {"Retry-After": 1}}, "`headers`", id="number"),
         pytest.param({"kind": "status", "status": 429, "headers": {"A b": "1"}}, "`headers`", id="blank in a name"),

@@ -26,17 +26,22 @@ def struck(rig: Rig) -> str:
     except httpx.RemoteProtocolError:
         came_back = "no answer"
     else:
-        came_back = f"{answer.status_code}{how_readable(answer)}"
+        came_back = f"{answer.status_code}{how_large(answer)}{how_readable(answer)}"
     waited_s = sum(rig.time.slept) - before[1]
     after = f" after {waited_s:g} s" if waited_s else ""
     return f"{came_back}{after}, {len(rig.recorded()) - before[0]} accepted"
+
+
+def how_large(answer: httpx.Response) -> str:
+    mib = len(answer.content) // (1024 * 1024)
+    return f" of {mib} MiB" if mib else ""
 
 
 def how_readable(answer: httpx.Response) -> str:
     try:
         body = answer.json()
     except json.JSONDecodeError:
-        return " unreadable"
+        return " page" if answer.headers["Content-Type"] == "text/html" else " unreadable"
     report = body.get("details", body)
     return " one short" if "events" in report and len(report["events"]) == 2 else ""
 

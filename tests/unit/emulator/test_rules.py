@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from consumer.emulator.rules import EVENT_NAMES, Refused, event_error, event_warning, read_events
+from consumer.emulator.description import NEWER, PUBLISHED, Edition
+from consumer.emulator.rules import Refused, event_error, read_events
 from tests.unit.emulator.builders import DAY_S, NOW_S, event_of, hashed
 
 EMAIL = hashed("ada@example.com")
 
 
-def outcome(*events: Any) -> str:
+def outcome(*events: Any, edition: Edition = PUBLISHED) -> str:
     """The breach of a request with these events, or "" if it is read."""
-    found = read_events(json.dumps({"data": events}).encode())
+    found = read_events(json.dumps({"data": events}).encode(), edition=edition)
     return found.breach if isinstance(found, Refused) else ""
 
 
@@ -45,6 +46,18 @@ def test_refuses_what_is_no_list_of_events(body: bytes, breach: str) -> None:
 
     assert isinstance(found, Refused)
     assert breach in found.breach
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonl"])
+def test_refuses_what_is_not_said_to_be_json(content_type: str) -> None:
+    found = read_events(json.dumps({"data": [event_of()]}).encode(), content_type)
+
+    assert found == Refused("the content type is not application/json")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON"])
+def test_takes_each_way_to_say_json(content_type: str) -> None:
+    assert read_events(json.dumps({"data": [event_of()]}).encode(), content_type) == [event_of()]
 
 
 def test_takes_a_thousand_events_and_not_one_more() -> None:
@@ -135,13 +148,13 @@ def test_a_breach_never_repeats_a_value() -> None:
     assert "ada" not in outcome(event_of(user_data={"em": "ada@example.com"}))
 
 
-@pytest.mark.parametrize("name", sorted(EVENT_NAMES))
+@pytest.mark.parametrize("name", sorted(PUBLISHED.event_names))
 def test_processes_each_of_the_event_names(name: str) -> None:
     assert event_error(event_of(event_name=name), NOW_S) == ""
 
 
 def test_knows_fifteen_event_names() -> None:
-    assert len(EVENT_NAMES) == 15
+    assert len(PUBLISHED.event_names) == 15
 
 
 @pytest.mark.parametrize(
@@ -149,6 +162,8 @@ def test_knows_fifteen_event_names() -> None:
     [
         pytest.param(event_of(event_name="purchase"), "event_name", id="unknown name"),
         pytest.param(event_of(event_name="Checkout"), "event_name", id="name in capitals"),
+        pytest.param(event_of(event_id=""), "event_id", id="no id"),
+        pytest.param(event_of(event_id=" "), "event_id", id="blank id"),
         pytest.param(event_of(action_source="pos"), "action_source", id="unknown source"),
         pytest.param(event_of(event_time=NOW_S - 7 * DAY_S - 1), "in the past", id="too old"),
         pytest.param(event_of(event_time=NOW_S + 1), "in the future", id="in the future"),
@@ -161,6 +176,16 @@ def test_knows_fifteen_event_names() -> None:
         pytest.param(event_of(user_data={"em": [EMAIL], "ph": ["4915"]}), "Invalid ph", id="second field"),
         pytest.param(event_of(custom_data={"value": "1,234.50"}), "Invalid value", id="thousands mark"),
         pytest.param(event_of(custom_data={"value": "NaN"}), "Invalid value", id="not a number"),
+        pytest.param(
+            event_of(custom_data={"value": "-0.01"}), "Invalid value parameter. It is neg", id="negative value"
+        ),
+        pytest.param(event_of(custom_data={"predicted_ltv": "-1"}), "predicted_ltv", id="negative lifetime value"),
+        pytest.param(event_of(custom_data={"contents": [{}, {"item_price": "-1"}]}), "item_price", id="negative price"),
+        pytest.param(event_of(custom_data={"contents": [{}, {"quantity": -1}]}), "quantity", id="negative quantity"),
+        pytest.param(event_of(custom_data={"num_items": -1}), "num_items", id="negative count"),
+        pytest.param(event_of(custom_data={"currency": "eur"}), "Invalid currency", id="currency in small letters"),
+        pytest.param(event_of(custom_data={"currency": "€"}), "Invalid currency", id="currency sign"),
+        pytest.param(event_of(custom_data={"currency": ""}), "Invalid currency", id="empty currency"),
         pytest.param(event_of(custom_data={"contents": [{"item_price": ""}]}), "Invalid item_price", id="no price"),
     ],
 )
@@ -197,10 +222,69 @@ def test_an_event_needs_one_of_three_identities(user_data: dict[str, Any], is_id
     assert (event_error(event, NOW_S) == "") is is_identified
 
 
-def test_unknown_user_data_is_ignored_with_a_warning() -> None:
-    event = event_of(user_data={"em": [EMAIL], "opt_out_type": "LDP"})
+@pytest.mark.parametrize("amount", ["0", "0.00", "+1", "72.39", "1e3"])
+def test_processes_amounts_from_zero_up(amount: str) -> None:
+    event = event_of(custom_data={"value": amount, "predicted_ltv": amount, "contents": [{"item_price": amount}]})
+
+    assert event_error(event, NOW_S) == ""
+
+
+@pytest.mark.parametrize("nothing", ["value", "currency", "predicted_ltv", "order_id", "opt_out_type"])
+def test_processes_null_where_the_description_allows_it(nothing: str) -> None:
+    event = event_of(custom_data={nothing: None})
 
     assert outcome(event) == ""
     assert event_error(event, NOW_S) == ""
-    assert "opt_out_type" in event_warning(event)
-    assert event_warning(event_of()) == ""
+
+
+@pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7", "::ffff:203.0.113.7", "10.0.0.1"])
+def test_processes_each_form_of_address(address: str) -> None:
+    user_data = {"client_ip_address": address, "client_user_agent": "UA"}
+
+    assert event_error(event_of(user_data=user_data), NOW_S) == ""
+
+
+@pytest.mark.parametrize(
+    "address", ["", "Mozilla/5.0", "203.0.113", "203.0.113.256", "fe80::1%eth0", "203.0.113.7, ::1"]
+)
+def test_an_address_that_is_none_fails_the_event_even_beside_an_email(address: str) -> None:
+    event = event_of(user_data={"em": [EMAIL], "client_ip_address": address, "client_user_agent": "UA"})
+
+    assert outcome(event) == ""
+    assert "Invalid client_ip_address" in event_error(event, NOW_S)
+
+
+NEWER_NAMES = [
+    *("app_open", "contact", "customize_product", "find_location", "schedule", "start_trial", "submit_application")
+]
+
+
+@pytest.mark.parametrize("name", NEWER_NAMES)
+def test_newer_names_fail_the_event_unless_asked_for(name: str) -> None:
+    assert "event_name" in event_error(event_of(event_name=name), NOW_S)
+    assert event_error(event_of(event_name=name), NOW_S, NEWER) == ""
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        (event_of(advertiser_tracking_enabled=True), "advertiser_tracking_enabled"),
+        (event_of(custom_data={"contents": [{"item_brand_id": "x" * 64}]}), "item_brand_id"),
+    ],
+)
+def test_newer_fields_refuse_the_request_unless_asked_for(event: dict[str, Any], field: str) -> None:
+    assert outcome(event) == f"Additional properties are not allowed ('{field}' was unexpected)"
+    assert outcome(event, edition=NEWER) == ""
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(event_of(advertiser_tracking_enabled="true"), id="not a boolean"),
+        pytest.param(event_of(custom_data={"contents": [{"item_brand_id": 7}]}), id="not a string"),
+        pytest.param(event_of(custom_data={"contents": [{"item_brand_id": "x" * 65}]}), id="too long"),
+        pytest.param(event_of(user_data={"em": [EMAIL]}, x=1), id="still closed"),
+    ],
+)
+def test_newer_fields_are_held_to_their_types(event: dict[str, Any]) -> None:
+    assert outcome(event, edition=NEWER) != ""

@@ -137,7 +137,7 @@ def test_closing_cuts_requests_under_way_without_recording_them(tmp_path: Path) 
             body = json.dumps({"data": [event_of()]}).encode()
             writer.write(
                 f"POST /v5/ad_accounts/{ACCOUNT}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n"
-                f"Content-Length: {len(body)}\r\n\r\n".encode()
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
                 + body
             )
             await reached.wait()

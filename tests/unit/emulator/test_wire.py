@@ -15,7 +15,8 @@ PATH = f"/v5/ad_accounts/{ACCOUNT}/events"
 
 
 def request_of(body: bytes, *headers: str, length: int | None = None) -> bytes:
-    lines = [f"POST {PATH} HTTP/1.1", "Host: emulator", "Authorization: Bearer secret", *headers]
+    lines = [f"POST {PATH} HTTP/1.1", "Host: emulator", "Authorization: Bearer secret"]
+    lines += ["Content-Type: application/json", *headers]
     if not any(line.startswith("Transfer-Encoding") for line in headers):
         lines.append(f"Content-Length: {len(body) if length is None else length}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
@@ -180,3 +181,17 @@ def test_a_long_answer_drips_in_larger_pieces(rig: Rig) -> None:
 
     assert sum(rig.time.slept) == pytest.approx(2)
     assert len(rig.time.slept) <= 2 * DRIPS_PER_S
+
+
+def test_a_client_that_hangs_up_on_an_oversized_answer_harms_nobody(rig: Rig) -> None:
+    rig.emulator.set_faults([{"kind": "oversized", "mib": 64, "count": 1}])
+
+    async def read_a_little() -> bytes:
+        reader, writer = await connect(rig)
+        writer.write(request_of(body_of("A-1")))
+        found = await reader.readexactly(1_000)
+        writer.transport.abort()
+        return found
+
+    assert rig.run(read_a_little()).startswith(b"HTTP/1.1 200")
+    assert answers_to(rig, request_of(body_of("A-2")), count=1) == [200]
