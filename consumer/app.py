@@ -19,8 +19,9 @@ from consumer.config import Config
 from consumer.errors import ConfigError
 from consumer.health import HealthServer
 from consumer.logs import kafka_logger
-from consumer.pinterest.auth import ConfiguredTokens
+from consumer.pinterest.auth import Tokens
 from consumer.pinterest.client import ConversionsClient
+from consumer.pinterest.token_keeper import kept_tokens
 from consumer.pipeline import Mail, OutboxFailed, Pipeline, Stages
 from consumer.records import Batch, SchemaRef
 from consumer.registry import Registry
@@ -100,23 +101,33 @@ def run(config: Config) -> int:
 
 async def _run(config: Config) -> int:
     clock = SystemClock()
+    timeout_s = config.delivery.request_timeout_s
+    async with kept_tokens(config.pinterest, timeout_s=timeout_s, clock=clock) as tokens:
+        return await _carry(config, tokens, clock)
+
+
+async def _carry(config: Config, tokens: Tokens, clock: Clock) -> int:
     inbox: queue.SimpleQueue[Mail] = queue.SimpleQueue()
     client = ConversionsClient(
         config.pinterest,
-        ConfiguredTokens(config.pinterest),
+        tokens,
         timeout_s=config.delivery.request_timeout_s,
         max_in_flight=config.delivery.max_in_flight,
+        accounts_in_test=config.accounts_in_test,
     )
     registry = Registry(config.schema_registry) if config.schema_registry.url is not None else None
     outbox = AsyncOutbox(client, registry, inbox)
     pipeline = build(config, outbox, inbox, clock)
-    telemetry = Telemetry(lambda: pipeline.snapshot, is_test=config.pinterest.test)
+    in_test = config.accounts_in_test
+    telemetry = Telemetry(lambda: pipeline.snapshot, is_test=config.pinterest.test, accounts_in_test=len(in_test))
     health = HealthServer(config, snapshot=lambda: pipeline.snapshot, metrics=telemetry.render, clock=clock)
     port = await health.start()
     _stop_on_signals(pipeline)
     _log.info("started", group=config.group_id, topics=sorted(config.topics), health_port=port)
     if config.pinterest.test:
         _log.warning("test_mode", meaning="Pinterest checks the events and records none")
+    if in_test:
+        _log.warning("ad_accounts_in_test", ad_account_ids=sorted(in_test), meaning="none of their events is recorded")
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="control") as control:
             await asyncio.get_running_loop().run_in_executor(control, pipeline.run)
@@ -161,7 +172,17 @@ def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], c
         batcher=Batcher(
             max_events=config.batch.max_events, max_bytes=config.batch.max_bytes, linger_s=config.batch.linger_s
         ),
-        sink=Sink(config.delivery, max_age_s=config.events.max_age_s, chance=random.Random(), is_live=is_live),
+        sink=Sink(
+            config.delivery,
+            max_age_s=config.events.max_age_s,
+            chance=random.Random(),
+            is_live=is_live,
+            caps={
+                name: account.requests_per_minute
+                for name, account in config.ad_accounts.items()
+                if account.requests_per_minute is not None
+            },
+        ),
         dead_letters=DeadLetters(
             kafka_settings.producer_properties(kafka) | {"logger": kafka_logger()},
             topic=config.dead_letter_topic,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Sequence
 from typing import assert_never
 
 import orjson
@@ -30,12 +31,13 @@ from consumer.records import Accepted
 _PAUSE_S = 0.15  # Pinterest allows ten test calls a second
 
 
-def account_findings(config: Config) -> list[Finding]:
-    """Ask for every ad account that a record can be routed to. Pinterest checks the event and records nothing."""
-    return asyncio.run(_ask(config))
+def account_findings(config: Config, accounts: Sequence[str] | None = None) -> list[Finding]:
+    """Ask for these ad accounts, or for all that a record can be routed to. Pinterest checks the event and records
+    nothing."""
+    return asyncio.run(_ask(config, accounts_of(config) if accounts is None else accounts))
 
 
-async def _ask(config: Config) -> list[Finding]:
+async def _ask(config: Config, accounts: Sequence[str]) -> list[Finding]:
     settings = config.pinterest.model_copy(update={"test": True})
     try:
         client = ConversionsClient(
@@ -45,7 +47,7 @@ async def _ask(config: Config) -> list[Finding]:
         return [fail("accounts", problem) for problem in error.problems]
     findings = []
     try:
-        for account in accounts_of(config):
+        for account in accounts:
             findings.append(_finding(account, await client.send(account, [_event_of_nobody()])))
             await asyncio.sleep(_PAUSE_S)
     finally:

@@ -13,6 +13,8 @@ from consumer.cli.findings import Finding, fail, ok, warn
 from consumer.config import NOT_ADVERTISED, Config
 from consumer.config_sources import ignored_names
 from consumer.errors import ConfigError
+from consumer.pinterest.auth import shared_token_file, token_problem
+from consumer.pinterest.token_store import ACCESS_TOKEN
 from consumer.schemas import bundled_schema
 from consumer.stages.decoder import Decoder
 from consumer.stages.mapper import Mapper
@@ -67,20 +69,24 @@ def _routing(config: Config) -> Iterator[Finding]:
 
 
 def _tokens(config: Config) -> Iterator[Finding]:
-    shared, directory = config.pinterest.access_token, config.pinterest.tokens_dir
-    if shared is None and directory is None:
+    given, directory = config.pinterest.access_token, config.pinterest.tokens_dir
+    file = shared_token_file(config.pinterest)
+    has_shared = given is not None or file is not None
+    if not has_shared and directory is None:
         yield fail("tokens", "no token: set pinterest.access_token (or its file), or pinterest.tokens_dir")
         return
     wrong = []
-    if shared is not None and (problem := _token_problem(shared.get_secret_value())):
+    if given is not None and (problem := token_problem(given.get_secret_value().strip())):
         wrong.append(fail("tokens", f"pinterest.access_token {problem}"))
+    if file is not None and (problem := _token_file_problem(file)):
+        wrong.append(fail("tokens", problem))
     if directory is not None:
         for account in accounts_of(config):
             problem = _token_file_problem(directory / account)
-            if problem and shared is None:
+            if problem and not has_shared:
                 wrong.append(fail("tokens", problem))
             elif problem:
-                wrong.append(warn("tokens", f"{problem}; pinterest.access_token is used instead"))
+                wrong.append(warn("tokens", f"{problem}; the token for all accounts is used instead"))
     yield from wrong or [ok("tokens", "one for every account" if directory is None else "a file for every account")]
 
 
@@ -88,23 +94,16 @@ def _token_file_problem(path: Path) -> str | None:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return f"{path} is missing: it holds the token of the account it is named after"
+        if path.name == ACCESS_TOKEN:
+            return f"{path} is missing: `conversions token refresh` puts the access token there"
+        return f"{path} is missing: put the token there"
     except PermissionError:
         hint = "in Kubernetes set securityContext.fsGroup, or the secret's defaultMode to 0440"
         return f"{path} may not be read by user {os.getuid()}; {hint}"
     except (OSError, UnicodeDecodeError) as error:
         return f"{path} cannot be read ({type(error).__name__})"
-    problem = _token_problem(text)
+    problem = token_problem(text.strip())
     return None if problem is None else f"{path} {problem}"
-
-
-def _token_problem(text: str) -> str | None:
-    token = text.strip()
-    if not token:
-        return "is empty; put the token there"
-    if not token.isascii() or not token.isprintable() or " " in token:
-        return "holds more than a token: blanks, line breaks or signs that no token has; put the token alone there"
-    return None
 
 
 def _files(config: Config) -> Iterator[Finding]:

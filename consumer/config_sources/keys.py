@@ -71,6 +71,15 @@ def secret_behind(section: type[BaseModel], key: str) -> str | None:
     return secret if kind_of(declared.annotation) is Kind.SECRET else None
 
 
+def other_form(section: type[BaseModel], key: str) -> str | None:
+    """The other key of a pair `<secret>` and `<secret>_file`, where a section declares both: only one may be said."""
+    for secret, file in ((key, f"{key}_file"), (key.removesuffix("_file"), key)):
+        if secret != file and {secret, file} <= section.model_fields.keys():
+            is_secret = kind_of(section.model_fields[secret].annotation) is Kind.SECRET
+            return (file if key == secret else secret) if is_secret else None
+    return None
+
+
 def _without_none(annotation: Any) -> Any:
     if get_origin(annotation) is Annotated:
         return _without_none(get_args(annotation)[0])

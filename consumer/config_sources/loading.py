@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from consumer.config import Config
 from consumer.config_sources.checking import PLACEHOLDERS, checked, shape_of
 from consumer.config_sources.environment import read_environment
-from consumer.config_sources.keys import KeyPath, Kind, kind_of, nearest, secret_behind, section_in
+from consumer.config_sources.keys import KeyPath, Kind, kind_of, nearest, other_form, secret_behind, section_in
 from consumer.config_sources.yaml_file import read_yaml
 from consumer.errors import ConfigError
 
@@ -130,6 +130,8 @@ class _Reading:
                 case Kind.NAMED_SECTIONS:
                     self._take_named(value, section_in(declared.annotation), path, target, source)
                 case _ if value is not None:  # a key with nothing behind it says nothing
+                    if other := other_form(section, key):
+                        self._take_either(values, path, (*at, other), target, source)
                     target[key] = value
                     self._said[path] = (source, path)
 
@@ -145,6 +147,16 @@ class _Reading:
         for name, inner in values.items():
             self._said[(*at, name)] = (source, (*at, name))
             self._take_section(inner, section, (*at, name), named.setdefault(name, {}), source)
+
+    def _take_either(
+        self, values: Mapping[str, Any], at: KeyPath, other: KeyPath, target: dict[str, Any], source: _Source
+    ) -> None:
+        """A secret overrides what an earlier source said of it, in whichever form; one source says one of them."""
+        if values.get(other[-1]) is None:
+            target.pop(other[-1], None)
+            self._said.pop(other, None)
+        elif at[-1].endswith("_file"):
+            self.problems.append(f"{source.place(at)}: {source.spell(other)} is said as well; keep one of them")
 
     def _take_secret_file(
         self, value: Any, at: KeyPath, secret: KeyPath, target: dict[str, Any], source: _Source

@@ -1,31 +1,22 @@
 """Sends one request to the Conversions API and reads its answer. No retries: whoever calls decides on those.
 
-Runs on the asyncio loop. A request is never cancelled to enforce its deadline: httpcore leaks the connection's
-place in the pool then (encode/httpcore#1093). Instead every single step on the wire gets what is left of the time.
+Only a refused token that was replaced meanwhile is a reason to ask once more at once. Runs on the asyncio loop.
 """
 
 from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Iterable, Sequence
-from contextvars import ContextVar
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Sequence
 
-import httpcore
 import httpx
 
-from consumer import __version__
 from consumer.config import Pinterest
-from consumer.errors import ConfigError
 from consumer.pinterest.answers import Ambiguous, Answer, Unauthorized, Unavailable, read_answer
-from consumer.pinterest.auth import Tokens
+from consumer.pinterest.auth import Tokens, token_problem
+from consumer.pinterest.connections import HEADERS, Transport, checked_url, deadline_s, ssl_context
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
-
-_deadline_s: ContextVar[float] = ContextVar("_deadline_s")
-"""Monotonic time by which the request of this task must be over."""
 
 
 class ConversionsClient:
@@ -36,55 +27,70 @@ class ConversionsClient:
         tokens: Asked for the account's token at each request.
         timeout_s: Of a request as a whole, from connecting to the last byte of its answer.
         max_in_flight: The most calls of `send` at once. The pool has twice as many places, so that nobody queues in it.
+        accounts_in_test: Ad accounts whose events are sent as a test even where others' are not.
 
     Raises:
         ConfigError: The base URL or the file of authorities cannot be used.
     """
 
-    def __init__(self, settings: Pinterest, tokens: Tokens, *, timeout_s: float, max_in_flight: int) -> None:
-        self._base_url = _checked_url(settings.base_url)
+    def __init__(
+        self,
+        settings: Pinterest,
+        tokens: Tokens,
+        *,
+        timeout_s: float,
+        max_in_flight: int,
+        accounts_in_test: frozenset[str] = frozenset(),
+    ) -> None:
+        self._base_url = checked_url(settings.base_url)
         self._is_test = settings.test
+        self._in_test = accounts_in_test
         self._tokens = tokens
         self._timeout_s = timeout_s
         self._connections = 2 * max_in_flight
-        self._ssl = _ssl_context(settings)
+        self._ssl = ssl_context(settings)
         self._pool = self._new_pool()
         self._retired: httpx.AsyncClient | None = None
 
     def _new_pool(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             base_url=self._base_url,
-            transport=_Transport(self._ssl, self._connections),
+            transport=Transport(self._ssl, self._connections),
             trust_env=False,
             timeout=httpx.Timeout(self._timeout_s),
-            headers={
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",  # a bounded answer must stay bounded: nothing to inflate
-                "User-Agent": f"pinterest-conversions-consumer/{__version__}",
-            },
+            headers={**HEADERS, "Content-Type": "application/json"},
         )
 
     async def send(self, ad_account_id: str, events: Sequence[bytes]) -> Answer:
-        """Send events, already serialised, in one request.
+        """Send events, already serialised, in one request; in two, if the first token was refused and is another now.
 
         Returns:
             What the API answered. `Unavailable` if the request surely did not arrive as a whole, `Ambiguous` if it
             may have.
         """
+        deadline_s.set(time.monotonic() + self._timeout_s)
         token = self._tokens.token_for(ad_account_id)
         if not token:
-            return Unauthorized(f"no token for ad account {ad_account_id}")
-        if not token.isascii() or not token.isprintable() or " " in token:
-            return Unauthorized(f"the token for ad account {ad_account_id} holds characters that no token has")
+            return Unauthorized(f"no token for ad account {ad_account_id}", was_asked=False)
+        if token_problem(token) is not None:
+            problem = f"the token for ad account {ad_account_id} holds characters that no token has"
+            return Unauthorized(problem, was_asked=False)
         body = b'{"data":[' + b",".join(events) + b"]}"
+        answer = await self._post(ad_account_id, token, body, len(events))
+        if isinstance(answer, Unauthorized):
+            self._tokens.refused(token)
+            renewed = self._tokens.token_for(ad_account_id)
+            if renewed and renewed != token and token_problem(renewed) is None:
+                answer = await self._post(ad_account_id, renewed, body, len(events))
+        return answer
+
+    async def _post(self, ad_account_id: str, token: str, body: bytes, sent: int) -> Answer:
         pool = self._pool
-        _deadline_s.set(time.monotonic() + self._timeout_s)
         try:
             async with pool.stream(
                 "POST",
                 f"/ad_accounts/{ad_account_id}/events",
-                params={"test": "true"} if self._is_test else None,
+                params={"test": "true"} if self._is_test or ad_account_id in self._in_test else None,
                 content=body,
                 headers={"Authorization": f"Bearer {token}"},
             ) as response:
@@ -93,7 +99,8 @@ class ConversionsClient:
                     answer += chunk
                     if len(answer) > MAX_ANSWER_BYTES:
                         return Ambiguous(f"the answer is larger than {MAX_ANSWER_BYTES} bytes", is_unreadable=True)
-            return read_answer(response.status_code, response.headers, bytes(answer), len(events), time.time())
+            told = bytes(answer).replace(token.encode(), b"<token>")  # its messages go to logs and letters
+            return read_answer(response.status_code, response.headers, told, sent, time.time())
         except httpx.PoolTimeout:
             await self._replace(pool)
             return Unavailable("no connection was free")
@@ -119,81 +126,3 @@ class ConversionsClient:
         await self._pool.aclose()
         if self._retired is not None:
             await self._retired.aclose()
-
-
-class _Transport(httpx.AsyncHTTPTransport):
-    """httpx's own, over connections that keep the deadline."""
-
-    def __init__(self, context: ssl.SSLContext, connections: int) -> None:
-        super().__init__(verify=context, trust_env=False)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context,
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=30.0,
-            network_backend=_Network(),
-        )
-
-
-class _Network(httpcore.AnyIOBackend):
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> _Wire:
-        return _Wire(await super().connect_tcp(host, port, _left_s(timeout), local_address, socket_options))
-
-
-class _Wire(httpcore.AsyncNetworkStream):
-    """A connection on which no step takes longer than its request has left: a peer that drips a byte now and then
-    would never meet the timeout of a step."""
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        return await self._stream.read(max_bytes, _left_s(timeout))
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        await self._stream.write(buffer, _left_s(timeout))
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> _Wire:
-        return _Wire(await self._stream.start_tls(ssl_context, server_hostname, _left_s(timeout)))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-def _left_s(timeout_s: float | None) -> float:
-    left_s = max(0.0, _deadline_s.get() - time.monotonic())
-    return left_s if timeout_s is None else min(timeout_s, left_s)
-
-
-def _checked_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable or parts.username is not None or parts.query or parts.fragment:
-        raise ConfigError(["pinterest.base_url: not a plain URL; write it as https://host/v5"])
-    # Without a path it is the host alone that was meant, as everybody writes it who has no proxy in between.
-    return url.rstrip("/") + ("" if parts.path.strip("/") else "/v5")
-
-
-def _ssl_context(settings: Pinterest) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=settings.ssl_ca_file)
-    except OSError as error:  # also what OpenSSL reports
-        raise ConfigError([f"pinterest.ssl_ca_file: no usable PEM file ({type(error).__name__})"]) from None

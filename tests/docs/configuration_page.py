@@ -31,9 +31,11 @@ def render(page: str) -> str:
 
 def _table(group: Iterable[Key]) -> str:
     rows = ["| Key | Environment | Type | Default | Meaning |", "|---|---|---|---|---|"]
-    for key in group:
+    listed = list(group)
+    for key in listed:
         name = environment_name(key.path)
-        or_file = f"<br>`{name}_FILE`" if key.kind is Kind.SECRET else ""
+        has_own = any(other.path[-1] == f"{key.path[-1]}_file" for other in listed)
+        or_file = f"<br>`{name}_FILE`" if key.kind is Kind.SECRET and not has_own else ""
         cells = [
             f"`{key.path[-1]}`",
             f"`{name}`{or_file}",

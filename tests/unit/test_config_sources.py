@@ -148,30 +148,44 @@ def test_a_topic_of_the_file_replaces_the_bundled_ones(written: Written) -> None
 
 
 def test_a_secret_may_stand_in_a_file_of_its_own(written: Written, tmp_path: Path) -> None:
-    (tmp_path / "token").write_text(" pina_secret\n")
+    (tmp_path / "token").write_text(" planted\n")
+    registry = f"schema_registry: {{url: http://localhost:8081, bearer_token_file: {tmp_path / 'token'}}}\n"
 
+    by_environment = load(SCHEMA_REGISTRY__BEARER_TOKEN_FILE=str(tmp_path / "token"))
+    by_file = load_config(written(LEAST_FILE.partition("schema_registry")[0] + registry), environ={})
+
+    found = [config.schema_registry.bearer_token for config in (by_environment, by_file)]
+    assert found == [SecretStr("planted")] * 2
+
+
+def test_a_file_that_is_read_at_each_request_is_kept_by_its_name(written: Written, tmp_path: Path) -> None:
     by_environment = load(PINTEREST__ACCESS_TOKEN_FILE=str(tmp_path / "token"))
     by_file = load_config(written(f"pinterest: {{access_token_file: {tmp_path / 'token'}}}\n" + LEAST_FILE), environ={})
 
-    assert by_environment.pinterest.access_token == by_file.pinterest.access_token == SecretStr("pina_secret")
+    assert by_environment.pinterest == by_file.pinterest
+    assert (by_file.pinterest.access_token_file, by_file.pinterest.access_token) == (tmp_path / "token", None)
 
 
-def test_a_secret_said_in_both_forms_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("secret", ["PINTEREST__ACCESS_TOKEN", "SCHEMA_REGISTRY__BEARER_TOKEN"])
+def test_a_secret_said_in_both_forms_is_refused(secret: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("pina_secret")
 
-    found = problems(PINTEREST__ACCESS_TOKEN="pina_other", PINTEREST__ACCESS_TOKEN_FILE=str(tmp_path / "token"))
+    found = problems(**{secret: "pina_other", f"{secret}_FILE": str(tmp_path / "token")})
 
-    said = "CONVERSIONS_PINTEREST__ACCESS_TOKEN is said as well; keep one of them"
-    assert found == [f"CONVERSIONS_PINTEREST__ACCESS_TOKEN_FILE: {said}"]
+    assert found == [f"CONVERSIONS_{secret}_FILE: CONVERSIONS_{secret} is said as well; keep one of them"]
 
 
-def test_the_environments_secret_overrides_the_files(written: Written, tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("pina_new")
-    file = written("pinterest: {access_token: pina_old}\n" + LEAST_FILE)
+@pytest.mark.parametrize(
+    ("in_file", "above"), [("access_token", "access_token_file"), ("access_token_file", "access_token")]
+)
+def test_the_environments_secret_overrides_the_files_in_either_form(
+    in_file: str, above: str, written: Written, tmp_path: Path
+) -> None:
+    file = written(f"pinterest: {{{in_file}: {tmp_path / 'old'}}}\n" + LEAST_FILE)
 
-    config = load_config(file, environ={"CONVERSIONS_PINTEREST__ACCESS_TOKEN_FILE": str(tmp_path / "token")})
+    config = load_config(file, environ={f"CONVERSIONS_PINTEREST__{above.upper()}": str(tmp_path / "new")})
 
-    assert config.pinterest.access_token == SecretStr("pina_new")
+    assert config.pinterest.model_fields_set == {above}
 
 
 @pytest.mark.parametrize(
@@ -341,13 +355,14 @@ def test_no_problem_shows_a_value_of_the_environment(at: Any, wrapped: str) -> N
 
 
 def test_every_key_is_described() -> None:
-    described = yaml.safe_load(describe(load()))
+    described = yaml.safe_load(describe(load(AD_ACCOUNTS__549700000001__MODE="test")))
 
     def below(values: dict[str, Any], path: str = "") -> set[str]:
         inner = {name: value for name, value in values.items() if isinstance(value, dict) and value}
         return {f"{path}{name}" for name in values}.union(*(below(v, f"{path}{n}.") for n, v in inner.items()))
 
-    assert {dotted(key.path).replace("<name>", "orders") for key in keys()} <= below(described)
+    chosen = {"topics": "orders", "ad_accounts": "549700000001"}
+    assert {dotted(key.path).replace("<name>", chosen.get(key.path[0], "")) for key in keys()} <= below(described)
 
 
 def test_no_secret_is_described() -> None:

@@ -100,6 +100,24 @@ def test_a_shared_token_stands_in_for_missing_ones(tokens: Path) -> None:
     assert len(warnings(**settings)) == 2
 
 
+def test_one_file_for_all_and_the_tokens_of_oauth_are_looked_at_as_well(tmp_path: Path) -> None:
+    file, directory = tmp_path / "token", tmp_path / "oauth"
+    directory.mkdir()
+
+    missing = [
+        *failures(pinterest={"access_token_file": file}),
+        *failures(pinterest={"oauth": {"directory": directory}}),
+    ]
+    for path in (file, directory / "access_token"):
+        path.write_text("pina_x")
+
+    assert [failure.about for failure in missing] == ["tokens", "tokens"]
+    assert "conversions token refresh" in missing[1].text
+    assert (
+        failures(pinterest={"access_token_file": file}) == failures(pinterest={"oauth": {"directory": directory}}) == []
+    )
+
+
 @pytest.mark.parametrize("content", [b"", b" \n", b"pina_x pina_y", b"pina_x\npina_y", b"\xff", "pïna".encode()])
 def test_a_file_that_holds_no_token_fails(content: bytes, tokens: Path) -> None:
     (tokens / "549755885175").write_bytes(content)

@@ -20,7 +20,6 @@ import pytest
 from consumer.config import Pinterest
 from consumer.emulator import Emulator, Settings
 from consumer.errors import ConfigError
-from consumer.pinterest import client as client_module
 from consumer.pinterest.answers import (
     Ambiguous,
     Answer,
@@ -33,6 +32,7 @@ from consumer.pinterest.answers import (
 )
 from consumer.pinterest.auth import ConfiguredTokens, Tokens
 from consumer.pinterest.client import MAX_ANSWER_BYTES, ConversionsClient
+from consumer.pinterest.connections import deadline_s
 from consumer.records import Accepted, Rejected
 from tests.harness.certificates import Certificates
 
@@ -61,6 +61,9 @@ def event(order_id: str = "A-1", **changes: Any) -> bytes:
 class OneToken:
     def token_for(self, ad_account_id: str) -> str | None:  # noqa: ARG002
         return TOKEN
+
+    def refused(self, token: str) -> None:
+        pass
 
 
 def used(
@@ -229,6 +232,75 @@ def test_a_token_that_was_replaced_takes_effect_with_the_next_request(tmp_path: 
     assert [type(answer) for answer in answers] == [Unauthorized, Judged]
 
 
+class Renewed:
+    """Another token each time it is asked for one."""
+
+    def __init__(self, *tokens: str | None) -> None:
+        self._tokens = list(tokens)
+        self.told: list[str] = []
+
+    def token_for(self, ad_account_id: str) -> str | None:  # noqa: ARG002
+        return self._tokens.pop(0)
+
+    def refused(self, token: str) -> None:
+        self.told.append(token)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "good", "kind", "told", "requests"),
+    [
+        pytest.param(["old", "new"], {"new"}, Judged, ["old"], {"401": 1, "200": 1}, id="replaced meanwhile"),
+        pytest.param(["old", "old"], {"new"}, Unauthorized, ["old"], {"401": 1}, id="the same still"),
+        pytest.param(["old", None], {"new"}, Unauthorized, ["old"], {"401": 1}, id="away for a moment"),
+        pytest.param(["old", "a b"], {"new"}, Unauthorized, ["old"], {"401": 1}, id="being written"),
+        pytest.param(["old", "odd"], {"new"}, Unauthorized, ["old"], {"401": 2}, id="by one no better"),
+        pytest.param(["old"], {"old"}, Judged, [], {"200": 1}, id="good as it is"),
+    ],
+)
+def test_a_refused_token_is_asked_for_once_more_and_the_request_made_again_if_it_is_another(
+    tokens: list[str | None], good: set[str], kind: type, told: list[str], requests: dict[str, int]
+) -> None:
+    renewed = Renewed(*tokens)
+
+    async def run() -> tuple[Answer, dict[str, Any]]:
+        async with Emulator(Settings(tokens=frozenset(good))) as emulator:
+            settings = Pinterest(base_url=emulator.base_url)
+            return await used(settings, one_event, tokens=renewed), emulator.stats()
+
+    answer, stats = asyncio.run(run())
+
+    assert isinstance(answer, kind)
+    assert renewed.told == told
+    assert stats["requests"] == requests
+
+
+def test_the_second_try_has_what_is_left_of_the_time_of_the_first() -> None:
+    async def run() -> tuple[Answer, float]:
+        peers = Peers(refusing_after(0.4))
+        peers._peers.append(peers.say_nothing)
+        async with peers:
+            started_s = time.monotonic()
+            answer = await used(peers.settings, one_event, tokens=Renewed("old", "new"), timeout_s=0.8)
+            return answer, time.monotonic() - started_s
+
+    answer, elapsed_s = asyncio.run(run())
+
+    assert answer == Ambiguous("no answer: ReadTimeout", is_unreadable=False)
+    assert elapsed_s < 1.1  # and not 0.4 s with another 0.8 s
+
+
+def test_a_message_that_repeats_the_token_is_told_without_it() -> None:
+    body = b'{"code":2,"message":"no such token: ' + TOKEN.encode() + b'"}'
+    refusal = b"HTTP/1.1 401 Made-Up\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+    async def act(client: ConversionsClient, _: Peers) -> Answer:
+        return await one_event(client)
+
+    answer = with_peers(lambda _: [writing(refusal)], act)
+
+    assert answer == Unauthorized("HTTP 401, code 2: no such token: <token>")
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -376,6 +448,16 @@ class Peers:
         await asyncio.sleep(0.8)
         writer.transport.resume_reading()  # type: ignore[attr-defined] # a transport that also reads
         await self.say_nothing(reader, writer)
+
+
+def refusing_after(seconds: float) -> Peer:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        await asyncio.sleep(seconds)
+        writer.write(b"HTTP/1.1 401 Made-Up\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+
+    return refuse
 
 
 def dripping(head: bytes, drop: bytes) -> Peer:
@@ -574,7 +656,7 @@ def test_the_steps_of_a_request_share_its_time() -> None:
 
 def test_a_pool_without_a_free_place_is_replaced_and_what_is_under_way_in_it_goes_on() -> None:
     async def act(client: ConversionsClient, peers: Peers) -> tuple[Answer, Answer, list[int]]:
-        client_module._deadline_s.set(math.inf)
+        deadline_s.set(math.inf)
         async with contextlib.AsyncExitStack() as stack:
             # Places that nobody gives back, as httpcore leaves them after cancellations.
             taken = [
