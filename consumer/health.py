@@ -1,4 +1,4 @@
-"""What probes and scrapers ask: `/livez`, `/readyz`, `/startupz`, `/metrics`, `/ledger`.
+"""What probes, scrapers and people ask: `/livez`, `/readyz`, `/startupz`, `/metrics`, `/ledger`, `/coverage`.
 
 Answered from snapshots on the asyncio loop. None of the probes depends on Kafka's or Pinterest's health: restarting
 a pod mends neither.
@@ -14,6 +14,7 @@ import orjson
 
 from consumer.config import Config
 from consumer.errors import ConfigError
+from consumer.pinterest.components import COMPONENTS, names_of
 from consumer.tallies import Snapshot
 from consumer.timing import Clock
 
@@ -39,6 +40,7 @@ class HealthServer:
     ) -> None:
         self._host = config.health.host
         self._port = config.health.port
+        self._mode = _test_mode(config)
         self._stalled_after_s = config.shutdown.drain_s + _STALL_MARGIN_S
         self._snapshot = snapshot
         self._metrics = metrics
@@ -102,13 +104,38 @@ class HealthServer:
                 if not snapshot.is_member:
                     return _text(HTTPStatus.SERVICE_UNAVAILABLE, "not in the consumer group yet")
                 holds = [f"{count} {cause}" for cause, count in {**snapshot.held_accounts, **snapshot.holds}.items()]
-                return _text(HTTPStatus.OK, "ready" + (f"; held: {', '.join(holds)}" if holds else ""))
+                held = f"; held: {', '.join(holds)}" if holds else ""
+                return _text(HTTPStatus.OK, f"ready{self._mode}{held}")
             case "/metrics":
                 return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", self._metrics()
             case "/ledger":
                 return HTTPStatus.OK, "application/json", orjson.dumps(snapshot.ledger, option=orjson.OPT_INDENT_2)
+            case "/coverage":
+                return (
+                    HTTPStatus.OK,
+                    "application/json",
+                    orjson.dumps(coverage_of(snapshot), option=orjson.OPT_INDENT_2),
+                )
             case _:
-                return _text(HTTPStatus.NOT_FOUND, "try /livez, /readyz, /startupz, /metrics or /ledger")
+                return _text(HTTPStatus.NOT_FOUND, "try /livez, /readyz, /startupz, /metrics, /ledger or /coverage")
+
+
+def coverage_of(snapshot: Snapshot) -> dict[str, dict[str, dict[str, int]]]:
+    """By ad account and event name: how many `events` were accepted, and how many of them carried each component."""
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for (account, event_name, components), events in snapshot.tallies.coverage.items():
+        counts = found.setdefault(account, {}).setdefault(event_name, dict.fromkeys(("events", *COMPONENTS), 0))
+        for name in ("events", *names_of(components)):
+            counts[name] += events
+    return found
+
+
+def _test_mode(config: Config) -> str:
+    if config.pinterest.test:
+        return "; test mode: Pinterest records nothing"
+    if in_test := len(config.accounts_in_test):
+        return f"; {in_test} ad accounts in test mode: Pinterest records nothing of theirs"
+    return ""
 
 
 def _text(status: HTTPStatus, text: str) -> Reply:

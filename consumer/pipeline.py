@@ -32,6 +32,7 @@ from consumer.records import (
     Decoded,
     Event,
     Expired,
+    Hold,
     HoldCause,
     Invalid,
     Letter,
@@ -46,12 +47,13 @@ from consumer.records import (
     Verdict,
 )
 from consumer.registry_answers import RegistryUnreachable, SchemaFound, SchemaRefused, SchemaUnknown
+from consumer.remarks import Remarks
 from consumer.stages.batcher import Batcher, Repeats
 from consumer.stages.deadletter import DeadLetters
 from consumer.stages.decoder import Decoder
 from consumer.stages.lookups import Lookups
 from consumer.stages.mapper import Mapper, serialise
-from consumer.stages.sink import BatchResult, Hold, Sink
+from consumer.stages.sink import BatchResult, Sink
 from consumer.stages.source import Jump, Source
 from consumer.tallies import Snapshot
 from consumer.timing import Clock
@@ -127,12 +129,15 @@ class Pipeline:
         self._inbox = inbox
         self._clock = clock
         self._books = Books(config.limits)
+        self._in_test = config.accounts_in_test
+        self._remarks = Remarks(self._books.tallies.remarks)
         self._leaving: set[Assignment] = set()
         self._full_since_s: float | None = None
         self._sipped_s = 0.0
         self._commit_at_s = 0.0
         self._stop = threading.Event()
         self._told: dict[str, Hold] = {}
+        self._told_of_api: Hold | None = None
         self._is_member = False
         self._is_broken = False
         self.snapshot = Snapshot()
@@ -227,6 +232,7 @@ class Pipeline:
             case Mapped() as mapped:
                 event = serialise(record, mapped)
                 self._books.in_hand.grow(record, len(event.body))
+                self._books.tallies.clip(mapped.clipped)
                 if not self._batcher.fits(event):
                     detail = f"the event takes {len(event.body)} bytes, more than a request may"
                     self._dead_letter(
@@ -306,8 +312,10 @@ class Pipeline:
         """One event is done with: settle its record, send it to the dead letters, or let go of it."""
         event, record = verdict.event, verdict.event.record
         match verdict.outcome:
-            case Accepted():
+            case Accepted(warning):
                 self._accepted(event)
+                if warning:
+                    self._remarks.note(warning, self._clock.monotonic_s())
                 return
             case Rejected() as rejected:
                 self._dead_letter(_rejected(verdict, rejected))
@@ -322,7 +330,7 @@ class Pipeline:
 
     def _accepted(self, event: Event) -> None:
         copies = self._repeats.superfluous(event)
-        if self._config.pinterest.test:
+        if self._config.pinterest.test or event.ad_account_id in self._in_test:
             self._books.skipped(event.record, SkipReason.ACCOUNT_IN_TEST, event.event_name)
         else:
             self._books.accepted(event, self._clock.wall_s())
@@ -462,6 +470,12 @@ class Pipeline:
         for account in self._told.keys() - held.keys():
             _log.info("ad_account_released", ad_account_id=account, cause=self._told[account].cause.value)
         self._told = held
+        api = self._sink.api_hold
+        if api is not None and self._told_of_api is None:
+            _log.warning("api_held", cause=api.cause.value, detail=api.detail)
+        elif api is None and self._told_of_api is not None:
+            _log.info("api_released", cause=self._told_of_api.cause.value)
+        self._told_of_api = api
 
     def _publish(self) -> None:
         """Say what has changed about holds, and show other threads how things stand."""
@@ -488,6 +502,8 @@ class Pipeline:
         holds = self._lookups.holds | self._source.holds
         if self._dead_letters.hold is not None:
             holds[self._dead_letters.hold] = self._dead_letters.waiting
+        if self._told_of_api is not None:
+            holds[self._told_of_api.cause] = 1
         return holds
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -61,6 +62,35 @@ class InHand:
 
 
 @dataclass(slots=True)
+class Histogram:
+    """How many values fell at or below each of a few bounds, and what all of them add up to."""
+
+    bounds: tuple[float, ...]
+    counts: list[int] = field(default_factory=list)
+    """Values above the bound before and up to this one; the last is for those beyond all bounds."""
+    total: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.counts = list(self.counts) or [0] * (len(self.bounds) + 1)
+
+    def observe(self, value: float) -> None:
+        """Count a value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def copy(self) -> Histogram:
+        """As it stands now."""
+        return Histogram(self.bounds, self.counts, self.total)
+
+
+AGE_BOUNDS_S = (
+    1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 1_800.0, 2_700.0, 3_600.0, 7_200.0, 21_600.0, 86_400.0, 259_200.0,
+    604_800.0,
+)  # fmt: skip
+"""Seconds to weeks, and close around the hour after which Pinterest takes events for offline ones."""
+
+
+@dataclass(slots=True)
 class Tallies:
     """Counters since the start, by the labels they are exported with. Added to by one thread only."""
 
@@ -75,15 +105,29 @@ class Tallies:
     """Accepted revenue by event name and currency."""
     answers: Counter[str] = field(default_factory=Counter)
     """Requests by the kind of their answer."""
+    clipped: Counter[str] = field(default_factory=Counter)
+    """Optional fields that were shortened or left out, by name."""
+    remarks: Counter[str] = field(default_factory=Counter)
+    """Pinterest's warnings about accepted events, by the field they name."""
+    coverage: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    """Accepted events by ad account, event name and the components they carry (`pinterest/components.py`)."""
+    ages: Histogram = field(default_factory=lambda: Histogram(AGE_BOUNDS_S))
+    """Seconds from an event's happening to its acceptance."""
     last_accepted_wall_s: float = 0.0
 
     def accept(self, event: Event, wall_s: float) -> None:
         """Count an accepted event and its worth."""
         self.accepted[event.record.assignment.topic, event.event_name, event.action_source] += 1
         self.last_accepted_wall_s = wall_s
+        self.coverage[event.ad_account_id, event.event_name, event.components] += 1
+        self.ages.observe(wall_s - event.event_time_s)
         if event.value is not None and event.currency is not None:
             key = (event.event_name, event.currency)
             self.value[key] = self.value.get(key, Decimal(0)) + event.value
+
+    def clip(self, names: Iterable[str]) -> None:
+        """Count fields of one event that were shortened or left out."""
+        self.clipped.update(names)
 
     def copy(self) -> Tallies:
         """As they stand now."""
@@ -95,6 +139,10 @@ class Tallies:
             Counter(self.abandoned),
             dict(self.value),
             Counter(self.answers),
+            Counter(self.clipped),
+            Counter(self.remarks),
+            Counter(self.coverage),
+            self.ages.copy(),
             self.last_accepted_wall_s,
         )
 

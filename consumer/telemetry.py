@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -16,10 +17,14 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from consumer import __version__
+from consumer.pinterest.components import names_of
 from consumer.records import HoldCause
-from consumer.tallies import Snapshot
+from consumer.tallies import Histogram, Snapshot
 
 PREFIX = "pinterest_conversions_"
 
@@ -38,6 +43,15 @@ class Metric:
     read: Callable[[Snapshot], Reading]
 
 
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A metric that tells how values are spread. Its Prometheus name is `PREFIX` + `name`."""
+
+    name: str
+    meaning: str
+    read: Callable[[Snapshot], Histogram]
+
+
 def _one(value: float) -> Reading:
     return [(value, {})]
 
@@ -51,6 +65,14 @@ def _by_topic(ledger: Mapping[str, Any], figure: str) -> Reading:
     for partition, entry in ledger.get("partitions", {}).items():  # named as in `orders[3]`
         counts[partition.rpartition("[")[0]] += entry[figure]
     return [(count, {"topic": topic}) for topic, count in counts.items()]
+
+
+def _by_component(coverage: Mapping[tuple[str, str, int], int]) -> Reading:
+    counts: Counter[str] = Counter()
+    for (_, _, components), events in coverage.items():
+        for name in names_of(components):
+            counts[name] += events
+    return [(count, {"component": name}) for name, count in counts.items()]
 
 
 METRICS: tuple[Metric, ...] = (
@@ -127,6 +149,27 @@ METRICS: tuple[Metric, ...] = (
         lambda s: [(n, {"kind": kind}) for kind, n in s.tallies.answers.items()],
     ),
     Metric(
+        "events_with_identity",
+        "counter",
+        "{event}",
+        "Accepted events that carry a component of Pinterest's event quality score.",
+        lambda s: _by_component(s.tallies.coverage),
+    ),
+    Metric(
+        "fields_clipped",
+        "counter",
+        "{field}",
+        "Optional fields that were shortened or left out because they broke a limit.",
+        lambda s: [(n, {"field": name}) for name, n in s.tallies.clipped.items()],
+    ),
+    Metric(
+        "api_warnings",
+        "counter",
+        "{event}",
+        "Pinterest's warnings about events it accepted, by the field they name.",
+        lambda s: [(n, {"field": name}) for name, n in s.tallies.remarks.items()],
+    ),
+    Metric(
         "commit_failures",
         "counter",
         "{commit}",
@@ -163,22 +206,40 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
+DISTRIBUTIONS: tuple[Distribution, ...] = (
+    Distribution(
+        "event_age_seconds",
+        "From an event's happening to its acceptance; past an hour Pinterest takes it for an offline one.",
+        lambda s: s.tallies.ages,
+    ),
+)
+
+
 class Telemetry:
     """Exports the metrics.
 
     Args:
         snapshot: Gives the latest picture.
         is_test: Is this a rehearsal, of which Pinterest records nothing?
+        accounts_in_test: How many ad accounts are in test while others are live.
     """
 
-    def __init__(self, snapshot: Callable[[], Snapshot], *, is_test: bool) -> None:
+    def __init__(self, snapshot: Callable[[], Snapshot], *, is_test: bool, accounts_in_test: int = 0) -> None:
         self._registry = CollectorRegistry()
+        self._registry.register(_Distributions(snapshot))
         reader = PrometheusMetricReader(registry=self._registry, scope_info_enabled=False)
         resource = Resource.create({"service.name": "pinterest-conversions-consumer", "service.version": __version__})
         self._provider = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
         meter = self._provider.get_meter("consumer", __version__)
         fixed = (
             Metric("test_mode", "gauge", "1", "1 if everything is sent as a test.", lambda _: _one(int(is_test))),
+            Metric(
+                "accounts_in_test",
+                "gauge",
+                "{account}",
+                "Ad accounts whose events are sent as a test while others are live.",
+                lambda _: _one(accounts_in_test),
+            ),
             Metric("build_info", "gauge", "1", "Always 1.", lambda _: [(1, {"version": __version__})]),
         )
         for metric in (*METRICS, *fixed):
@@ -192,6 +253,23 @@ class Telemetry:
     def shutdown(self) -> None:
         """Stop exporting."""
         self._provider.shutdown()
+
+
+class _Distributions(Collector):
+    """Hands the finished histograms to Prometheus: OpenTelemetry's own would have to be told every single value."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self._snapshot = snapshot
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        snapshot = self._snapshot()
+        for distribution in DISTRIBUTIONS:
+            histogram = distribution.read(snapshot)
+            bounds = (*map(floatToGoString, histogram.bounds), "+Inf")
+            buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
+            family = HistogramMetricFamily(PREFIX + distribution.name, distribution.meaning)
+            family.add_metric([], buckets=buckets, sum_value=histogram.total)
+            yield family
 
 
 def _callback(metric: Metric, snapshot: Callable[[], Snapshot]) -> Callable[[CallbackOptions], Iterator[Observation]]:

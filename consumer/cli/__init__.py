@@ -23,6 +23,9 @@ COMMANDS = {
     "map": "Show what records would become; send nothing.",
     "produce": "Write orders or visits to Kafka as Avro.",
     "emulator": "Serve Pinterest's conversions API, for rehearsals.",
+    "token": "Refresh OAuth tokens, and make conversion tokens.",
+    "quality": "Show Pinterest's quality score beside our own.",
+    "tag-snippet": "Print page code that gives tag and API the same ids.",
 }
 
 EXIT_FAILED = 1
@@ -81,6 +84,7 @@ def conversions(
       conversions check --config prod.yaml      is everything said, and sound?
       conversions map --topic orders order.json what would be sent?
       conversions run --config prod.yaml        the consumer
+      conversions token refresh                 OAuth's tokens, by a timer
     """
 
 
@@ -91,7 +95,9 @@ def _complain(problems: list[str]) -> None:
 
 def _load(name: str) -> Any:
     """The command's own module, as typer makes a command of its function."""
-    module = import_module(f"{__name__}.{name}")
+    module = import_module(f"{__name__}.{name.replace('-', '_')}")
+    if hasattr(module, "group"):  # a command that has commands of its own
+        return typer.main.get_command(module.group)
     function: Callable[..., Any] = next(
         getattr(module, known) for known in ("command", name, f"{name}_command") if hasattr(module, known)
     )

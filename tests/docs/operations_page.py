@@ -28,6 +28,9 @@ _SNAPSHOT = Snapshot(
         abandoned=Counter({"orders": 1}),
         value={("checkout", "EUR"): Decimal(1)},
         answers=Counter({"judged": 1}),
+        clipped=Counter({"language": 1}),
+        remarks=Counter({"currency": 1}),
+        coverage=Counter({("549755885175", "checkout", 1): 1}),
     ),
     ledger={"total": {"imbalance": 0}, "partitions": {"orders[0]": {"gaps": 1, "expired": 1}}},
 )
@@ -48,8 +51,9 @@ def _table() -> str:
     for family in text_string_to_metric_families(exposition):
         if not family.name.startswith(PREFIX):
             continue
-        name = family.samples[0].name.removeprefix(PREFIX)
-        labels = ", ".join(f"`{label}`" for label in sorted(family.samples[0].labels))
+        is_histogram = family.type == "histogram"
+        name = (family.name if is_histogram else family.samples[0].name).removeprefix(PREFIX)
+        labels = ", ".join(f"`{label}`" for label in sorted(family.samples[0].labels) if not is_histogram)
         rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
     return "\n".join(rows) + "\n"
 

@@ -36,7 +36,7 @@ def test_the_configuration_shown_is_one_that_loads(tmp_path: Path) -> None:
 
 
 def test_every_command_shown_exists() -> None:
-    assert set(re.findall(r"`conversions (\w+)", README)) == set(COMMANDS)
+    assert set(re.findall(r"`conversions ([\w-]+)", README)) == set(COMMANDS)
 
 
 def test_every_make_target_shown_exists() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -14,8 +15,9 @@ from consumer.config import Config
 from consumer.errors import ConfigError
 from consumer.health import HealthServer
 from consumer.ledger import Ledger
+from consumer.pinterest.components import COMPONENTS
 from consumer.records import HoldCause
-from consumer.tallies import Snapshot
+from consumer.tallies import Snapshot, Tallies
 from consumer.timing import ManualClock
 
 T = TypeVar("T")
@@ -81,7 +83,47 @@ def test_trouble_outside_ends_no_pod() -> None:
     )
 
 
+# --- what is carried -----------------------------------------------------------------------------------------
+
+
+def test_coverage_is_told_by_account_and_event() -> None:
+    tallies = Tallies(
+        coverage=Counter(
+            {("1", "checkout", 0b1000001): 3, ("1", "checkout", 0b1000000): 2, ("2", "lead", 0b1000001): 1}
+        )
+    )
+
+    status, page = asked("/coverage", Snapshot(tallies=tallies))
+
+    assert status == HTTPStatus.OK
+    found = json.loads(page)
+    assert found["1"]["checkout"] == dict.fromkeys(COMPONENTS, 0) | {
+        "events": 5,
+        "hashed_email": 3,
+        "external_event_id": 5,
+    }
+    assert found["2"].keys() == {"lead"}
+
+
 # --- ready --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sections", "page"),
+    [
+        pytest.param({"pinterest": {"test": True}}, "ready; test mode: Pinterest records nothing\n", id="all"),
+        pytest.param(
+            {"ad_accounts": {"1": {"mode": "test"}, "2": {}}},
+            "ready; 1 ad accounts in test mode: Pinterest records nothing of theirs\n",
+            id="one account",
+        ),
+    ],
+)
+def test_a_pod_says_that_it_only_rehearses(sections: dict[str, Any], page: str) -> None:
+    config = Config.model_validate(CONFIG.model_dump() | sections)
+    server = HealthServer(config, snapshot=lambda: Snapshot(is_member=True), metrics=lambda: b"", clock=ManualClock())
+
+    assert server.answer(b"GET /readyz HTTP/1.1")[2].decode() == page
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/startupz"])

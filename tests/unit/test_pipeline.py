@@ -139,21 +139,21 @@ class OddHeaders(FakeMessage):
 
 
 class Rig:
-    def __init__(self) -> None:
+    def __init__(self, config: Config = CONFIG) -> None:
         self.clock = ManualClock(wall_s=1_790_000_000.0)
         self.source, self.letters, self.world = ScriptedSource(), LetterBox(), ScriptedWorld()
         self.inbox: queue.SimpleQueue[Mail] = queue.SimpleQueue()
         stages = Stages(
             source=cast("Any", self.source),
-            decoder=Decoder(CONFIG.topics),
-            lookups=Lookups(unknown_grace_s=CONFIG.schema_registry.unknown_grace_s),
-            mapper=Mapper(CONFIG),
+            decoder=Decoder(config.topics),
+            lookups=Lookups(unknown_grace_s=config.schema_registry.unknown_grace_s),
+            mapper=Mapper(config),
             repeats=Repeats(),
             batcher=Batcher(max_events=10, max_bytes=1_000_000, linger_s=0.0),
-            sink=Sink(CONFIG.delivery, max_age_s=604_800, chance=random.Random(1), is_live=self._is_live),
+            sink=Sink(config.delivery, max_age_s=604_800, chance=random.Random(1), is_live=self._is_live, caps={}),
             dead_letters=cast("Any", self.letters),
         )
-        self.pipeline = Pipeline(CONFIG, stages, self.world, self.inbox, self.clock)
+        self.pipeline = Pipeline(config, stages, self.world, self.inbox, self.clock)
         self._encode = Encoder(bundled_schema("order"), schema_id=SCHEMA_ID).encode
 
     def _is_live(self, assignment: Assignment) -> bool:
@@ -215,6 +215,49 @@ def test_nothing_is_committed_before_its_verdict_and_everything_after(rig: Rig) 
 
     assert rig.source.last_commit(orders) == 3
     assert rig.ledger["total"]["accepted"] == 3
+
+
+def test_an_account_in_test_has_nothing_accepted_while_others_do() -> None:
+    accounts = {"549000000001": {"mode": "test"}, "549000000002": {}}
+    routing = {"table": {"merchant-1": "549000000001", "merchant-2": "549000000002"}}
+    rig = Rig(Config.model_validate({**CONFIG.model_dump(), "ad_accounts": accounts, "routing": routing}))
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.give(orders, 1, "B-0", merchant_id="merchant-2")
+    rig.turn()
+
+    for batch in rig.world.requests:
+        rig.answer(batch)
+    rig.turn()
+
+    assert rig.ledger["total"]["skipped"] == {"account_in_test": 1}
+    assert rig.ledger["total"]["accepted"] == 1
+    assert {account for account, _, _ in rig.pipeline.snapshot.tallies.coverage} == {"549000000002"}
+
+
+def test_what_was_clipped_is_counted_once_for_each_event(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0", client={"ip_address": "10.0.0.1"})
+    rig.give(orders, 1, "A-1", client={"ip_address": "10.0.0.2", "language": "1"})
+
+    rig.turn(3)
+
+    assert rig.pipeline.snapshot.tallies.clipped == {"client_ip_address": 2, "language": 1}
+
+
+def test_a_remark_on_an_accepted_event_is_counted_by_its_field(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.turn()
+
+    rig.answer(rig.world.requests[0], Judged((Accepted("Ignored 'language': not supported"),)))
+    rig.turn()
+
+    assert rig.ledger["total"]["accepted"] == 1
+    assert rig.pipeline.snapshot.tallies.remarks == {"language": 1}
 
 
 def test_a_letter_settles_its_record_only_when_acknowledged(rig: Rig) -> None:
@@ -400,6 +443,34 @@ def test_a_held_account_is_told_of_once_and_again_when_it_is_well(rig: Rig) -> N
         ("ad_account_released", "info", "549000000001", "unauthorized"),
     ]
     assert rig.pipeline.snapshot.held_accounts == {}
+
+
+def test_an_outage_of_the_api_is_told_of_once_and_not_account_by_account() -> None:
+    routing = {"table": {"merchant-1": "549000000001", "merchant-2": "549000000002"}}
+    rig = Rig(Config.model_validate({**CONFIG.model_dump(), "routing": routing}))
+    orders = assignment_of(0)
+    rig.assign(orders)
+    for offset in range(8):
+        rig.give(orders, offset, f"A-{offset}", merchant_id=f"merchant-{1 + offset % 2}")
+        rig.turn(1)
+    with capture_logs() as lines:
+        rig.turn()
+        for _ in range(4):
+            under_way, rig.world.requests = rig.world.requests, []
+            for batch in under_way:
+                rig.answer(batch, Unavailable("HTTP 503"))
+            rig.turn()
+            rig.clock.advance(60)
+            rig.turn(1)
+        assert rig.pipeline.snapshot.holds == {HoldCause.UNAVAILABLE: 1}
+        assert rig.pipeline.snapshot.held_accounts == {}
+        for batch in rig.world.requests:
+            rig.answer(batch)
+        rig.turn()
+
+    said = [(line["event"], line["log_level"], line["cause"]) for line in lines]
+    assert said == [("api_held", "warning", "unavailable"), ("api_released", "info", "unavailable")]
+    assert rig.pipeline.snapshot.holds == {}
 
 
 def test_a_hold_ends_with_the_last_event_that_could_lift_it(rig: Rig) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from consumer.records import DeadLetterReason, SkipReason
-from consumer.tallies import InHand, Tallies
+from consumer.tallies import AGE_BOUNDS_S, InHand, Tallies
 from tests.unit.stages.builders import WALL_S, event_of, record_of
 
 # --- in hand ------------------------------------------------------------------------------------------------
@@ -83,6 +83,20 @@ def test_an_event_without_a_worth_is_counted_without_one() -> None:
     assert tallies.value == {}
 
 
+def test_an_accepted_event_is_counted_with_what_it_carries_and_its_age() -> None:
+    tallies = Tallies()
+
+    tallies.accept(event_of(age_s=60, components=0b1000001), WALL_S)
+    tallies.accept(event_of(age_s=61, components=0b1000001), WALL_S)
+    tallies.accept(event_of(age_s=10**7, components=0b1000000), WALL_S)
+
+    account = event_of().ad_account_id
+    assert tallies.coverage == {(account, "checkout", 0b1000001): 2, (account, "checkout", 0b1000000): 1}
+    counts = dict(zip([*AGE_BOUNDS_S, "beyond"], tallies.ages.counts, strict=True))
+    assert {bound: count for bound, count in counts.items() if count} == {60.0: 1, 300.0: 1, "beyond": 1}
+    assert tallies.ages.total == pytest.approx(10_000_121 + 3 * (WALL_S % 1))
+
+
 def test_a_copy_stays_as_it_was() -> None:
     tallies = Tallies()
     count_once(tallies)
@@ -104,3 +118,5 @@ def count_once(tallies: Tallies) -> None:
     tallies.dead_lettered["orders", DeadLetterReason.INVALID] += 1
     tallies.abandoned["orders"] += 1
     tallies.answers["judged"] += 1
+    tallies.clip(("language", "language"))
+    tallies.remarks["currency"] += 1

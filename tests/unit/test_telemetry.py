@@ -11,8 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from consumer import __version__
 from consumer.ledger import Entry, Ledger
+from consumer.pinterest.components import COMPONENTS
 from consumer.records import Assignment, DeadLetterReason, HoldCause, SkipReason
-from consumer.tallies import Snapshot, Tallies
+from consumer.tallies import AGE_BOUNDS_S, Histogram, Snapshot, Tallies
 from consumer.telemetry import METRICS, PREFIX, Telemetry
 
 RELIED_ON = {
@@ -30,6 +31,10 @@ RELIED_ON = {
     "last_accepted_timestamp_seconds": set(),
     "commit_failures_total": set(),
     "ledger_imbalance": set(),
+    "events_with_identity_total": {"component"},
+    "event_age_seconds_bucket": {"le"},
+    "event_age_seconds_count": set(),
+    "event_age_seconds_sum": set(),
     "test_mode": set(),
     "build_info": {"version"},
 }
@@ -40,6 +45,9 @@ OF_OURS_BESIDES = {
     "requests_in_flight": set(),
     "holds": {"cause"},
     "partitions_assigned": set(),
+    "fields_clipped_total": {"field"},
+    "api_warnings_total": {"field"},
+    "accounts_in_test": set(),
 }
 CLOSED = {
     "topic": {"orders", "visits"},
@@ -47,11 +55,21 @@ CLOSED = {
     "action_source": {"web", "offline"},
     "currency": {"EUR", "USD"},
     "kind": {"judged", "throttled"},
+    "component": set(COMPONENTS),
+    "field": {"language", "currency"},
+    "le": {*map(str, AGE_BOUNDS_S), "+Inf"},
     "reason": {*SkipReason, *DeadLetterReason},
     "cause": set(HoldCause),
     "version": {__version__},
 }
 """All values that a label may take here; in earnest the topics are those configured, the rest those of the API."""
+
+
+def ages_of(*ages_s: float) -> Histogram:
+    ages = Histogram(AGE_BOUNDS_S)
+    for age_s in ages_s:
+        ages.observe(age_s)
+    return ages
 
 
 def busy_snapshot() -> Snapshot:
@@ -64,6 +82,10 @@ def busy_snapshot() -> Snapshot:
         abandoned=Counter({"visits": 4}),
         value={("checkout", "EUR"): Decimal("1234.56"), ("checkout", "USD"): Decimal("0.10")},
         answers=Counter({"judged": 9, "throttled": 1}),
+        clipped=Counter({"language": 2}),
+        remarks=Counter({"currency": 3}),
+        coverage=Counter({("549000000001", "checkout", 0b1000011): 4, ("549000000002", "checkout", 0b1000001): 6}),
+        ages=ages_of(0.5, 1.0, 4_000.0, 10_000_000.0),
         last_accepted_wall_s=1_750_000_000.0,
     )
     ledger = Ledger()
@@ -153,6 +175,22 @@ def test_the_figures_are_those_of_the_snapshot() -> None:
     assert found["answers_total"] == {(("kind", "judged"),): 9, (("kind", "throttled"),): 1}
     assert found["accounts_held"] == {(("cause", "unauthorized"),): 2, (("cause", "throttled"),): 1}
     assert found["holds"] == {(("cause", "registry"),): 1}
+    assert found["events_with_identity_total"] == {
+        (("component", "hashed_email"),): 10,
+        (("component", "hashed_maid"),): 4,
+        (("component", "external_event_id"),): 10,
+    }
+    assert found["fields_clipped_total"] == {(("field", "language"),): 2}
+    assert found["api_warnings_total"] == {(("field", "currency"),): 3}
+
+
+def test_a_distribution_counts_all_up_to_each_bound() -> None:
+    found = scraped(busy_snapshot())
+    buckets = {dict(labels)["le"]: count for labels, count in found["event_age_seconds_bucket"].items()}
+
+    assert (buckets["1.0"], buckets["3600.0"], buckets["7200.0"], buckets["604800.0"]) == (2, 2, 3, 3)
+    assert buckets["+Inf"] == found["event_age_seconds_count"][()] == 4
+    assert found["event_age_seconds_sum"] == {(): 10_004_001.5}
 
 
 @pytest.mark.parametrize(
@@ -175,6 +213,13 @@ def test_a_figure_without_labels_is_that_of_the_snapshot(name: str, value: float
 
 def test_a_rehearsal_shows_as_one() -> None:
     assert scraped(Snapshot(), is_test=True)["test_mode"] == {(): 1}
+
+
+def test_accounts_in_test_beside_live_ones_show() -> None:
+    telemetry = Telemetry(Snapshot, is_test=False, accounts_in_test=2)
+
+    assert samples_of(telemetry.render())["accounts_in_test"] == {(): 2}
+    telemetry.shutdown()
 
 
 def test_the_build_is_told_by_its_version() -> None:

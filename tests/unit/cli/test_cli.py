@@ -45,7 +45,9 @@ def test_a_misspelt_command_is_answered_with_the_one_meant(capsys: pytest.Captur
     assert "Did you mean 'map'?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", sorted(name for name in cli.COMMANDS if find_spec(f"consumer.cli.{name}")))
+@pytest.mark.parametrize(
+    "name", sorted(name for name in cli.COMMANDS if find_spec(f"consumer.cli.{name.replace('-', '_')}"))
+)
 def test_every_command_has_help_of_its_own(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert end_of(name, "--help") == 0
 
