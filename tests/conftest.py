@@ -8,12 +8,20 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import structlog
 
 from consumer.demo.broker import EmbeddedBroker
 from tests.harness.cluster import Cluster, EmbeddedCluster, RealCluster, a_real_cluster
 from tests.harness.kafka.brokers import Brokers
 from tests.harness.kafka.jars import NoKafkaError
 from tests.harness.processes import Children
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A command that a test ran in this process set the level of logs for all of it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ class World:
         self._config = folder / "config.yaml"
         self._record = folder / "accepted.jsonl"
         self._manifests: list[Path] = []
-        self._registry = EmbeddedRegistry()
+        self.registry = EmbeddedRegistry()
         self._api = ""
         for topic in self.topics.values():
             cluster.create_topic(topic, partitions, topic_settings)
@@ -83,14 +83,14 @@ class World:
         self.cluster.create_topic(self.dead_letter_topic, 1, settings)
 
     def __enter__(self) -> World:
-        self._registry.__enter__()
+        self.registry.__enter__()
         self.start_emulator()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._registry.__exit__(kind, error, trace)
+        self.registry.__exit__(kind, error, trace)
 
     # --- the cast ------------------------------------------------------------------------------------------
 
@@ -113,7 +113,7 @@ class World:
             "kafka__bootstrap_servers": self.cluster.bootstrap_servers,
             "kafka__group_id": self.group,
             "kafka__properties": properties,
-            "schema_registry__url": self._registry.url,
+            "schema_registry__url": self.registry.url,
             "pinterest__base_url": f"{self._api}/v5",
             "pinterest__access_token": "a-token-for-tests",
             "dedup__browser_tag": "present",
@@ -196,11 +196,16 @@ class World:
         partitions = [(topic, partition) for topic in self.topics.values() for partition in range(self._partitions)]
         return Watcher(self.cluster.bootstrap_servers, self.group, partitions)
 
+    def page(self, consumer: Child, path: str) -> str:
+        """A page of a running consumer's health port."""
+        port = json.loads(next(line for line in consumer.stderr().splitlines() if '"started"' in line))["health_port"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+
     def metric(self, consumer: Child, name: str) -> float:
         """The first value of a metric, scraped from a running consumer; nought if it has none yet."""
-        port = json.loads(next(line for line in consumer.stderr().splitlines() if '"started"' in line))["health_port"]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
+        lines = self.page(consumer, "/metrics").splitlines()
         values = (line.rpartition(" ")[2] for line in lines if line.startswith((f"{name} ", f"{name}{{")))
         return float(next(values, 0))
 

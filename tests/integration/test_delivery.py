@@ -90,6 +90,26 @@ def test_a_rehearsal_sends_tests_alone_and_leaves_the_group_of_the_real_run_alon
     assert world.committed() == {}
 
 
+def test_an_account_in_test_rehearses_beside_live_ones(world: World) -> None:
+    world.produce("orders", 400)
+    accepted = [line for line in world.manifest() if line.expect == "accepted"]
+    rehearsing = world.accounts["merchant-1"]
+    consumer = world.consumer(**{f"ad_accounts__{rehearsing}__mode": "test"})
+
+    consumer.wait_until(lambda: len(world.record()) >= len(accepted), within_s=30, what="all events")
+    ready, metrics = world.page(consumer, "/readyz"), world.page(consumer, "/metrics")
+    ledger = stop(consumer)
+
+    in_test = [event for event in world.record() if event.ad_account_id == rehearsing]
+    assert 0 < len(in_test) < len(accepted)
+    assert all(event.test == (event.ad_account_id == rehearsing) for event in world.record())
+    assert ledger["total"]["skipped"]["account_in_test"] == len(in_test)
+    assert ledger["total"]["accepted"] == len(accepted) - len(in_test)
+    assert "1 ad accounts in test mode" in ready
+    assert "pinterest_conversions_accounts_in_test 1.0" in metrics
+    assert "ad_accounts_in_test" in consumer.stderr()
+
+
 def test_a_second_signal_leaves_at_once_with_offsets_uncommitted(world: World) -> None:
     world.set_faults({"kind": "delay", "ms": 9_000})
     world.produce("orders", 100)
