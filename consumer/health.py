@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
+from itertools import chain
 
 import orjson
 
@@ -103,7 +104,8 @@ class HealthServer:
             case "/readyz" | "/startupz":
                 if not snapshot.is_member:
                     return _text(HTTPStatus.SERVICE_UNAVAILABLE, "not in the consumer group yet")
-                holds = [f"{count} {cause}" for cause, count in {**snapshot.held_accounts, **snapshot.holds}.items()]
+                causes = chain(snapshot.held_accounts.items(), snapshot.holds.items())
+                holds = [f"{count} {cause}" for cause, count in causes]
                 held = f"; held: {', '.join(holds)}" if holds else ""
                 return _text(HTTPStatus.OK, f"ready{self._mode}{held}")
             case "/metrics":

@@ -66,6 +66,7 @@ _SIP_S = 0.1
 _PAUSE_AFTER_S = 2.0
 _COMMIT_EVERY_S = 0.2
 _COMMITS_WAIT_S = 5.0
+_MOST_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +251,7 @@ class Pipeline:
             case Skipped(reason):
                 self._books.skipped(record, reason)
             case Invalid(problems, reason):
-                self._dead_letter(Letter(record, reason, "map", "; ".join(problems)))
+                self._dead_letter(Letter(record, reason, "map", _told(problems)))
 
     def _batch(self, event: Event) -> None:
         for batch in self._batcher.add(event, self._clock.monotonic_s()):
@@ -505,6 +506,12 @@ class Pipeline:
         if self._told_of_api is not None:
             holds[self._told_of_api.cause] = 1
         return holds
+
+
+def _told(problems: tuple[str, ...]) -> str:
+    """The first of them: a letter has a size, and an order may have thousands of lines."""
+    more = len(problems) - _MOST_PROBLEMS
+    return "; ".join(problems[:_MOST_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _schema_unknown(record: Record, ref: SchemaRef) -> Letter:

@@ -17,6 +17,7 @@ from consumer.records import Batch, Hold, HoldCause
 
 TRIPPED_AFTER = 3
 """Failures in a row after which an account is tried with one request at a time."""
+_OF_THE_API = frozenset({HoldCause.UNAVAILABLE, HoldCause.AMBIGUOUS})
 _attempts_of = attrgetter("attempts")
 
 
@@ -79,11 +80,14 @@ class Account:
         fresh: Batch | None = None
         stale: Batch | None = None
         changes_s = math.inf
+        are_all_stale = bool(self.waiting) and is_stale(place(self.waiting[-1])[0], wall_s)
         for batch in self._candidates(now_s):
             if batch.not_before_s > now_s:
                 changes_s = min(changes_s, batch.not_before_s)
             elif is_stale(batch.oldest_s, wall_s):
                 stale = stale or batch
+                if are_all_stale:
+                    break
             else:
                 if fresh is None:
                     fresh = batch
@@ -148,9 +152,10 @@ class Account:
         self.hold = Hold(cause, held.since_s if held is not None and held.cause is cause else now_s, detail)
 
     def absolve(self, now_s: float) -> None:
-        """It was the API, not the account."""
+        """It was the API, not the account; but for what the API itself had said of it."""
         self.failed_probes = 0
-        self.spoke(now_s)
+        if self.hold is None or self.hold.cause in _OF_THE_API:
+            self.spoke(now_s)
 
     def forget_hold_if_idle(self) -> None:
         """Without an event that could find out whether it is over, a hold would be told of for ever."""

@@ -21,6 +21,8 @@ from consumer.records import Accepted, Rejected
 
 MAX_DELAY_S = 86_400.0
 """A daily quota is the longest that Pinterest tells of; a wish beyond is followed this far, then asked again."""
+MAX_OUTAGE_DELAY_S = 600.0
+"""The longest wish that is followed of a server in trouble, which knows its own end no better than we."""
 _MAX_DETAIL_CHARS = 300
 _MAX_READ_CHARS = 2_000
 
@@ -79,6 +81,8 @@ class Ambiguous:
 
     detail: str
     is_unreadable: bool
+    is_refusal: bool = False
+    """By its status nothing was accepted, whoever said so."""
 
 
 Answer = Judged | Refused | Unauthorized | Forbidden | Throttled | Unavailable | Ambiguous
@@ -101,17 +105,17 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, sent: int,
     match status:
         case 400 if not is_described:
             # A firewall's or proxy's page. To look for a culprit would dead-letter event after event for nothing.
-            return Ambiguous(f"{detail}: not in the API's words", is_unreadable=True)
+            return Ambiguous(f"{detail}: not in the API's words", is_unreadable=True, is_refusal=True)
         case 400 | 413:
             return Refused(detail, status, code)
         case 401:
             return Unauthorized(detail)
         case 429:
             return Throttled(read_delay_s(headers, wall_s))
-        case 408 | 425:
-            return Unavailable(detail, read_delay_s(headers, wall_s))
-        case _ if status >= 500:
-            return Unavailable(detail, read_delay_s(headers, wall_s))
+        case _ if status in (408, 425) or status >= 500:
+            # Not `X-RateLimit-Reset`: it may stand on any answer, and tells of the quota alone.
+            wish_s = _retry_after_s(headers.get("retry-after", "").strip(), wall_s)
+            return Unavailable(detail, None if wish_s is None else min(max(0.0, wish_s), MAX_OUTAGE_DELAY_S))
         case _:
             return Forbidden(detail)
 

@@ -48,6 +48,7 @@ from consumer.timing import full_jitter_s
 
 MAX_UNREADABLE = 3
 """Requests with the same events that may be answered unreadably before the account is held."""
+_SHORT_WISH_S = 1.0
 _OUTCOME_UNKNOWN = Rejected(
     "no usable answer, so Pinterest may have counted it, and could not tell a second one from the first "
     "(delivery.ambiguous_offline)",
@@ -178,9 +179,10 @@ class Sink:
         self._breaker.hear(account.name, answer, now_s)
         if was_down is (self._breaker.hold is not None):
             return
-        for name in sorted(failed | self._breaker.failed):
-            self._accounts[name].absolve(now_s)
-            self._turns.changed(self._accounts[name])
+        for each in self._accounts.values():
+            if each.failed_probes or each.name in failed or each.name in self._breaker.failed:
+                each.absolve(now_s)
+                self._turns.changed(each)
 
     def _not_judged(self, account: Account, tried: Batch, answer: Answer, now_s: float, wall_s: float) -> list[Verdict]:
         """What becomes of a batch that just failed, and of its account."""
@@ -189,15 +191,16 @@ class Sink:
                 account.spoke(now_s)
                 return self._refused(account, tried, answer)
             case Unauthorized(detail):
-                self._hold(account, HoldCause.UNAUTHORIZED, now_s, detail)
-                return self._again(account, tried)
+                return self._hold(account, tried, HoldCause.UNAUTHORIZED, now_s, detail)
             case Forbidden(detail):
-                self._hold(account, HoldCause.FORBIDDEN, now_s, detail)
-                return self._again(account, tried)
+                return self._hold(account, tried, HoldCause.FORBIDDEN, now_s, detail)
             case Throttled(delay_s):
                 account.narrow()
                 account.failures += 1
-                account.pause(now_s + (delay_s if delay_s is not None else self._back_off_s(account.failures)))
+                wish_s = delay_s or 0.0
+                if wish_s < _SHORT_WISH_S:  # to ask again at once would only be throttled again
+                    wish_s = max(wish_s, self._back_off_s(account.failures))
+                account.pause(now_s + wish_s)
                 account.hold_for(HoldCause.THROTTLED, now_s, "HTTP 429")
                 return self._again(account, tried)
             case Unavailable(detail, delay_s):
@@ -205,16 +208,15 @@ class Sink:
                     account.pause(now_s + delay_s)
                     account.hold_for(HoldCause.UNAVAILABLE, now_s, detail)
                 return self._later(account, tried, HoldCause.UNAVAILABLE, now_s, detail)
-            case Ambiguous(detail, is_unreadable):
+            case Ambiguous(detail, is_unreadable, is_refusal):
                 tried = replace(tried, unreadable=tried.unreadable + is_unreadable)
                 is_hopeless = tried.unreadable >= MAX_UNREADABLE
                 verdicts: list[Verdict] = []
-                if self._settings.ambiguous_offline == "dead_letter" and (is_hopeless or not is_unreadable):
+                if self._settings.ambiguous_offline == "dead_letter" and not is_refusal:
                     tried, doubtful = _split(tried, lambda event: not may_count_twice(event, wall_s))
                     verdicts = _verdicts(tried, doubtful, _OUTCOME_UNKNOWN)
                 if is_hopeless:
-                    self._hold(account, HoldCause.AMBIGUOUS, now_s, detail)
-                    return verdicts + self._again(account, tried)
+                    return verdicts + self._hold(account, tried, HoldCause.AMBIGUOUS, now_s, detail)
                 return verdicts + self._later(account, tried, HoldCause.AMBIGUOUS, now_s, detail)
             case Judged():
                 raise AssertionError("judged events are done with")
@@ -273,10 +275,13 @@ class Sink:
 
     # --- within ------------------------------------------------------------------------------------------------
 
-    def _hold(self, account: Account, cause: HoldCause, now_s: float, detail: str) -> None:
+    def _hold(self, account: Account, batch: Batch, cause: HoldCause, now_s: float, detail: str) -> list[Verdict]:
+        """The account waits; and the batch for itself, as others of the account may be taken all the while."""
         account.failures += 1
-        account.wait(now_s + self._settings.hold_probe_s)
+        probe_s = now_s + self._settings.hold_probe_s
+        account.wait(probe_s)
         account.hold_for(cause, now_s, detail)
+        return self._again(account, replace(batch, not_before_s=probe_s))
 
     def _later(self, account: Account, batch: Batch, cause: HoldCause, now_s: float, detail: str) -> list[Verdict]:
         """Back off: the batch alone at first, the account as a whole after some failures in a row."""

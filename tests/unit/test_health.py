@@ -65,6 +65,12 @@ def test_a_control_thread_that_never_spoke_is_measured_from_the_start(silent_s: 
     assert server.answer(b"GET /livez HTTP/1.1")[0] == status
 
 
+def test_an_outage_hides_no_account_that_is_held_for_the_same_cause() -> None:
+    snapshot = Snapshot(is_member=True, held_accounts={HoldCause.UNAVAILABLE: 2}, holds={HoldCause.UNAVAILABLE: 1})
+
+    assert asked("/readyz", snapshot)[1] == "ready; held: 2 unavailable, 1 unavailable\n"
+
+
 def test_trouble_outside_ends_no_pod() -> None:
     """Restarting mends neither Kafka nor Pinterest."""
     clock = ManualClock()

@@ -15,7 +15,18 @@ from consumer.config import Config
 from consumer.errors import FatalError
 from consumer.pinterest.answers import Answer, Judged, Unauthorized, Unavailable
 from consumer.pipeline import Mail, OutboxFailed, Pipeline, Stages
-from consumer.records import Accepted, Assignment, Batch, CommitPoint, HoldCause, Letter, Record, Rejected, SchemaRef
+from consumer.records import (
+    Accepted,
+    Assignment,
+    Batch,
+    CommitPoint,
+    HoldCause,
+    Invalid,
+    Letter,
+    Record,
+    Rejected,
+    SchemaRef,
+)
 from consumer.registry_answers import RegistryUnreachable, SchemaFound, SchemaUnknown
 from consumer.schemas import Encoder, bundled_schema
 from consumer.stages.batcher import Batcher, Repeats
@@ -245,6 +256,18 @@ def test_what_was_clipped_is_counted_once_for_each_event(rig: Rig) -> None:
     rig.turn(3)
 
     assert rig.pipeline.snapshot.tallies.clipped == {"client_ip_address": 2, "language": 1}
+
+
+def test_a_letter_names_the_first_problems_and_counts_the_others(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "9" * 300, lines=[])
+    rig.pipeline._mapper.map = lambda *_: Invalid(tuple(f"lines[{n}].tax: wrong" for n in range(6_000)))  # type: ignore[method-assign]
+
+    rig.turn()
+
+    (letter,) = rig.letters.sent
+    assert letter.detail.endswith("lines[19].tax: wrong; and 5980 more")
 
 
 def test_a_remark_on_an_accepted_event_is_counted_by_its_field(rig: Rig) -> None:

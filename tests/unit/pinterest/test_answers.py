@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from consumer.pinterest.answers import (
     MAX_DELAY_S,
+    MAX_OUTAGE_DELAY_S,
     Ambiguous,
     Answer,
     Forbidden,
@@ -211,6 +212,24 @@ def test_whatever_else_the_client_is_blamed_for_holds_the_account_and_blames_no_
 @pytest.mark.parametrize("status", [408, 425, 500, 501, 502, 503, 504, 520, 599])
 def test_the_servers_own_trouble_is_temporary(status: int) -> None:
     assert read(status, b"<html>", headers={"retry-after": "7"}) == Unavailable(f"HTTP {status}", 7.0)
+
+
+@pytest.mark.parametrize("status", [408, 425, 503])
+@pytest.mark.parametrize(
+    ("headers", "delay_s"),
+    [
+        pytest.param({"x-ratelimit-reset": "67150"}, None, id="the quota's end is no wish"),
+        pytest.param({"retry-after": "5"}, 5.0, id="a wish"),
+        pytest.param({"retry-after": "86400"}, MAX_OUTAGE_DELAY_S, id="a wish for a day"),
+        pytest.param({"retry-after": "Tue, 01 Jan 2019 00:00:00 GMT"}, 0.0, id="a time that has passed"),
+    ],
+)
+def test_in_trouble_only_a_wish_is_heard_and_not_for_long(
+    status: int, headers: dict[str, str], delay_s: float | None
+) -> None:
+    answer = read_answer(status, headers, b"", 1, WALL_S)
+
+    assert answer == Unavailable(f"HTTP {status}", delay_s)
 
 
 def test_too_many_requests_are_throttled() -> None:

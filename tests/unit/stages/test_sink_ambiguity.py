@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from consumer.delivery.freshness import FRESH_S
-from consumer.pinterest.answers import Answer
+from consumer.pinterest.answers import Ambiguous, Answer
 from consumer.records import Batch, DeadLetterReason, Rejected
 from tests.unit.stages.builders import ACCOUNT, batch_of, event_of
-from tests.unit.stages.sink_rig import DOWN, TIMED_OUT, UNREADABLE, Rig
+from tests.unit.stages.sink_rig import DOWN, FORBIDDEN, TIMED_OUT, UNAUTHORIZED, UNREADABLE, Rig, judged
 
+FOREIGN_400 = Ambiguous("HTTP 400: not in the API's words", is_unreadable=True, is_refusal=True)
 CAREFUL: dict[str, Any] = {"ambiguous_offline": "dead_letter"}
 
 
@@ -55,8 +56,8 @@ def test_events_that_may_count_twice_can_be_dead_lettered_instead_and_the_others
     assert names(rig.start_one(after_s=60)) == ["web", "app"]
 
 
-@pytest.mark.parametrize("answer", [DOWN, UNREADABLE], ids=["503", "unreadable"])
-def test_what_surely_or_perhaps_only_now_did_not_arrive_is_sent_again(answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [DOWN, FOREIGN_400], ids=["503", "a firewall's 400"])
+def test_what_surely_was_not_accepted_is_sent_again(answer: Answer) -> None:
     rig = Rig(**CAREFUL)
     rig.submit(mixed())
     batch = rig.start_one()
@@ -66,16 +67,28 @@ def test_what_surely_or_perhaps_only_now_did_not_arrive_is_sent_again(answer: An
     assert rig.start_one(after_s=10).events == batch.events
 
 
-def test_an_account_held_for_unreadable_answers_does_not_send_them_for_ever() -> None:
+def test_a_success_that_nobody_can_read_may_have_been_one() -> None:
     rig = Rig(**CAREFUL)
     rig.submit(mixed())
-    for _ in range(2):
-        assert rig.receive(rig.start_one(after_s=10), UNREADABLE) == []
 
-    verdicts = rig.receive(rig.start_one(after_s=9), UNREADABLE)
+    verdicts = rig.receive(rig.start_one(), UNREADABLE)
 
     assert [verdict.event.event_id for verdict in verdicts] == ["till"]
-    assert names(rig.start_one(after_s=30)) == ["web", "late", "app"]
+    assert names(rig.start_one(after_s=10)) == ["web", "late", "app"]
+
+
+@pytest.mark.parametrize("answer", [UNREADABLE, FOREIGN_400, FORBIDDEN, UNAUTHORIZED], ids=str)
+def test_a_batch_that_is_always_answered_so_is_not_hurried_by_others_that_are_taken(answer: Answer) -> None:
+    rig = Rig()
+    rig.submit(batch_of(event_of("bad", age_s=900)))
+    sent = 0
+    for number in range(3_000):  # five minutes in which the account's other batches are accepted
+        rig.submit(batch_of(event_of(str(number), age_s=1)))
+        for batch in rig.start(after_s=0.1):
+            sent += names(batch) == ["bad"]
+            rig.receive(batch, answer if names(batch) == ["bad"] else judged(batch))
+
+    assert 5 <= sent <= 15  # every `hold_probe_s`, 30 s
 
 
 def test_a_batch_of_nothing_else_leaves_nothing_behind() -> None:

@@ -68,6 +68,19 @@ def test_an_account_waits_no_longer_than_its_own_pause() -> None:
     assert starts == [ACCOUNT]  # width 4 halved twice: one at a time
 
 
+@pytest.mark.parametrize("wish_s", [0.0, 0.001, None])
+def test_who_may_ask_again_at_once_and_is_throttled_again_asks_ever_more_seldom(wish_s: float | None) -> None:
+    rig = Rig()
+    rig.submit(*batches_of(1))
+    sent = 0
+    for _ in range(600):  # a minute
+        for batch in rig.start(after_s=0.1):
+            sent += 1
+            rig.receive(batch, Throttled(wish_s))
+
+    assert sent <= 7  # after 1, 2, 4, 8, 16 and 32 s
+
+
 # --- caps ---------------------------------------------------------------------------------------------------
 
 

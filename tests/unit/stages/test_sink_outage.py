@@ -250,3 +250,34 @@ def test_no_new_batch_is_wanted_meanwhile_but_of_all_that_could_ask() -> None:
 
 def _waiting(rig: Rig) -> list[Batch]:
     return [batch for account in rig.sink._accounts.values() for batch in account.waiting]
+
+
+def test_whose_try_nobody_could_read_is_not_put_last_for_ever() -> None:
+    rig = Rig()
+    rig.submit(*batches_of(4, "1", age_s=900), *batches_of(4, "2", age_s=900))
+    for batch in rig.start():
+        rig.receive(batch, DOWN)
+    rig.submit(*batches_of(1, "9", age_s=1_800))  # failed at nothing before
+    probe = rig.start_one(after_s=60)
+    assert probe.ad_account_id == "9"
+    rig.receive(probe, UNREADABLE)
+    assert rig.sink._accounts["9"].failed_probes == 1
+
+    rig.accept(rig.start_one(after_s=60))
+
+    assert rig.sink.api_hold is None
+    assert {account.failed_probes for account in rig.sink._accounts.values()} == {0}
+
+
+def test_an_outage_does_not_absolve_an_account_whose_token_was_refused() -> None:
+    rig = Rig()
+    rig.submit(*batches_of(1, "bad-token"))
+    rig.receive(rig.start_one(), UNAUTHORIZED)
+    rig.submit(*batches_of(4, "1"), *batches_of(4, "2"))
+    rig.elapsed_s += 31
+
+    for batch in rig.start():
+        rig.receive(batch, DOWN)
+
+    assert rig.sink.api_hold is not None
+    assert rig.holds()["bad-token"] is HoldCause.UNAUTHORIZED
