@@ -100,7 +100,8 @@ def _rule_behind(reason: SkipReason, settings: Config) -> str:
 _SKIP_RULES = {
     SkipReason.TEST_ORDER: "is_test is true",
     SkipReason.BOT: "client.is_bot is true, or the user agent is that of Pinterest's crawler",
-    SkipReason.NOT_A_CONVERSION: "the order's status is not {checkout_on} (events.checkout_on), or the type UNKNOWN",
+    SkipReason.NOT_A_CONVERSION: "the order's status is not {checkout_on} (events.checkout_on); or the visit's type is "
+    "UNKNOWN, or one that needs events.newer_fields",
     SkipReason.NOT_A_TRANSITION: "previous_status is {checkout_on} already",
     SkipReason.ORIGIN_EXCLUDED: "origin is neither NEW nor unknown",
     SkipReason.CHANNEL_EXCLUDED: "channel is MARKETPLACE or IMPORT",

@@ -10,7 +10,7 @@ from consumer.mapping.fields import Fields
 from consumer.mapping.identity import user_data_of
 from consumer.mapping.rules import Terms
 from consumer.mapping.scrub import clean_url
-from consumer.pinterest.currencies import is_currency, money
+from consumer.pinterest.currencies import currency_code, is_currency, money
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2}(?![A-Za-z])")
 _LIMITED = "LDP"  # the only opt_out_type that Pinterest processes
@@ -95,7 +95,7 @@ def compose(
 
 def currency_of(record: Fields, amount: Decimal | None) -> str | None:
     """The record's currency, if it has the shape of one; an amount without it is a problem, never the advertiser's."""
-    currency = record.text("currency")
+    currency = currency_code(record.text("currency"))
     if currency is None:
         if amount is not None:
             record.refuse("currency", "missing, although there is a value; name the ISO 4217 code")

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from consumer.pinterest.currencies import is_currency, minor_digits
+from consumer.pinterest.currencies import currency_code, is_currency, minor_digits
 
 UNKNOWN = "UNKNOWN"
 """The default symbol of every enum of the bundled schemas."""
@@ -226,8 +226,9 @@ def integer_scale(count: Literal["minor", "major"] | None, values: Mapping[str, 
     """`integers` of a record's `Fields`, by what whole numbers count and the record's own currency."""
     if count != "minor":
         return None if count is None else 0
-    currency = values.get("currency")
-    return minor_digits(currency) if isinstance(currency, str) and is_currency(currency) else None
+    given = values.get("currency")
+    currency = currency_code(given) if isinstance(given, str) else None
+    return minor_digits(currency) if currency is not None and is_currency(currency) else None
 
 
 def _unix_ms(number: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from consumer.mapping.fields import Fields
 from consumer.mapping.rules import Terms, limits_tracking
-from consumer.mapping.scrub import click_id_in, public_address
+from consumer.mapping.scrub import click_id_in, looks_personal, public_address
 from consumer.pinterest import hashing
 from consumer.pinterest.countries import country_code
 
@@ -43,19 +43,27 @@ def user_data_of(
         _put(data, clipped, "ct", [hashing.city(text)])
     if "zp" in may and (text := address.text("postal_code")) is not None:
         _put(data, clipped, "zp", [hashing.postal_code(text, residence)])
-    if home is not None:
+    if "country" in may and home is not None:
         _put(data, clipped, "country", [hashing.country(home)])
-    if (text := address.text("region")) is not None:
+    if "st" in may and (text := address.text("region")) is not None:
         _put(data, clipped, "st", [hashing.state(text, residence)])
     if (text := customer.text("partner_id")) is not None:
-        data["partner_id"] = text
+        if looks_personal(text):  # it goes in clear
+            clipped.append("partner_id")
+        else:
+            data["partner_id"] = text
     people = [customer.text("customer_id")]
     if not terms.is_offline:
         people += (client.text("anonymous_id"), client.text("unauth_id"))
         _add_client(data, client, page_url, clipped)
-        if (text := device.text("advertising_id")) is not None and not limits_tracking(device):
+        if (
+            "hashed_maids" in may
+            and (text := device.text("advertising_id")) is not None
+            and not limits_tracking(device)
+        ):
             _put(data, clipped, "hashed_maids", [hashing.advertising_id(text)])
-    _put(data, clipped, "external_id", [hashing.external_id(text) for text in people if text is not None])
+    if "external_id" in may:
+        _put(data, clipped, "external_id", [hashing.external_id(text) for text in people if text is not None])
     if terms.permission.is_limited:
         _state_residency(data, terms)
     return data

@@ -22,14 +22,19 @@ _PHONE = re.compile(
     re.VERBOSE,
 )
 _INTERNATIONAL_PHONE = re.compile(r"(?<![\w+])\+\d[\d\s()./-]{6,}\d(?!\w)")
+_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]+")  # RFC 7519: a JWT begins with an encoded `{"`
+_PATH_PARAMETERS = re.compile(r";[^/]*")  # `;jsessionid=...`
 _MOST_WRAPPINGS = 6
 _PERSONAL_PARTS = re.compile(
     r"mail|phone|mobile|msisdn|token|passw|secret|session|auth|firstname|lastname|surname|fullname|givenname"
     r"|familyname|username|birth|address|street|postal|postcode|jwt|signature|apikey|customer"
+    r"|vorname|nachname|familienname|geburt|strasse|telefon|postleitzahl|prenom|courriel|adresse|naissance"
+    r"|apellido|correo|direccion|nascimento|cognome|indirizzo|nascita|voornaam|achternaam|telefoon"
 )
 _PERSONAL_NAMES = frozenset({
     "name", "fname", "lname", "fn", "ln", "tel", "cell", "zip", "zipcode", "dob", "gender", "ssn", "iban", "card",
     "cvv", "cvc", "user", "uid", "userid", "login", "code", "otp", "pin", "pwd", "key", "sig", "sid", "state",
+    "nom", "nombre", "nome", "naam", "plz", "cap", "ort", "ville", "ciudad", "citta", "stadt", "geslacht",
 })  # fmt: skip
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
@@ -49,13 +54,14 @@ _MAPPED_4 = bytes(10) + b"\xff\xff"  # RFC 4291, section 2.5.5.2: an IPv4 addres
 
 
 def looks_personal(text: str) -> bool:
-    """Does `text` hold an e-mail address or an international telephone number, or is it a national one?
+    """Does `text` hold an e-mail address, an international telephone number or a token, or is it a national number?
 
     National numbers within a text look like article numbers, dates and prices.
     """
     return (
         ("@" in text and _EMAIL.search(text) is not None)
         or ("+" in text and _INTERNATIONAL_PHONE.search(text) is not None)
+        or ("eyJ" in text and _TOKEN.search(text) is not None)
         or _PHONE.fullmatch(text.strip()) is not None
     )
 
@@ -106,7 +112,7 @@ def clean_url(url: str) -> str | None:
         return None
     if parts.scheme not in {"http", "https"} or not host or _is_personal(host):
         return None
-    path = parts.path
+    path = _PATH_PARAMETERS.sub("", parts.path)
     if path and any(map(_is_personal, path.split("/"))):
         path = "/".join("redacted" if _is_personal(part) else part for part in path.split("/"))
     query = "&".join(pair for pair in parts.query.split("&") if pair and not _is_personal_parameter(pair))

@@ -51,7 +51,10 @@ class Worth:
         if before is not None and before > 0 and after > 0:
             self._discounted = after / before
         not_goods = _not_goods(lines, before)
-        items = after - _sum(line.gross for line in not_goods)
+        taken_out = _sum(line.gross for line in not_goods)
+        if taken_out > after and before:
+            taken_out *= after / before  # so the discount was given on these as well
+        items = after - taken_out
         if self._removes or self._adds:
             tax = _tax_on_goods(totals, lines, not_goods, items, clipped)
             value = items - tax if self._removes else items + tax

@@ -15,6 +15,11 @@ _STEPS = {code: Decimal(1).scaleb(-digits) for code, digits in _MINOR_DIGITS.ite
 _CENT = Decimal("0.01")
 
 
+def currency_code(text: str | None) -> str | None:
+    """As ISO 4217 writes it: without blanks around it, in capitals; `usd` means nothing else."""
+    return None if text is None else text.strip().upper()
+
+
 def is_currency(code: str) -> bool:
     """Has `code` the shape of ISO 4217: three letters A to Z? Which are in use changes; Pinterest decides that."""
     return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()

@@ -84,6 +84,8 @@ def postal_code(text: str, country: str | None) -> str | None:
     """
     if not text.isascii():
         text = ascii_digits(text).encode("ascii", "ignore").decode()
+    if country is not None and "-" in text:
+        text = text.strip().upper().removeprefix(f"{country}-")
     code = text.translate(_COMPACT)
     if country is None:
         if zip_code := _ZIP_PLUS_4.fullmatch(text):

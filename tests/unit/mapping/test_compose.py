@@ -178,6 +178,21 @@ def test_ids_of_partners_and_of_pinterests_cookie(make: Any) -> None:
     assert event["user_data"]["external_id"] == [sha256(text).hexdigest() for text in (b"K-1", b"dWlkPTEyMw")]
 
 
+@BOTH
+def test_a_partners_id_that_is_an_address_does_not_leave(make: Any) -> None:
+    outcome = mapped(make(customer={"partner_id": "ada@example.com"}))
+
+    assert "partner_id" not in outcome.payload["user_data"]
+    assert "partner_id" in outcome.clipped
+
+
+@BOTH
+def test_what_may_not_leave_is_not_told_as_clipped(make: Any) -> None:
+    customer = {"customer_id": "0", "address": {"region": "nowhere", "country": "AU"}}
+
+    assert mapped(make(customer=customer), privacy={"fields": ["em"]}).clipped == ()
+
+
 def test_the_click_id_is_found_in_either_url() -> None:
     visit = a_visit(client={"page_url": "https://www.example.com/?epik=dj0yJnU9abc"})
 

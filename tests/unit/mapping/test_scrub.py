@@ -35,6 +35,11 @@ PAGE = "https://www.example.com/thanks"
         "q=shopper%2525252540example.com",
         "q=call+%2B61+2+5550+0143+now",
         "q=%252525252525252525",
+        "Vorname=Anna",
+        "billing_nachname=Meyer",
+        "plz=10115",
+        "courriel=x",
+        "next=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
     ],
 )
 def test_personal_parameters_are_left_out(query: str) -> None:
@@ -75,6 +80,12 @@ def test_other_parameters_stay_as_they_are(query: str) -> None:
             "https://www.example.com/call/+61255500143",
             "https://www.example.com/call/redacted",
             id="number in the path",
+        ),
+        pytest.param(f"{PAGE};jsessionid=1A2B?a=1", f"{PAGE}?a=1", id="session in the path"),
+        pytest.param(
+            "https://www.example.com/reset/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+            "https://www.example.com/reset/redacted",
+            id="token in the path",
         ),
         pytest.param("https://shopper%40example.com.shop.example/", None, id="e-mail in the host"),
         pytest.param(

@@ -166,3 +166,24 @@ def test_tax_that_is_more_than_the_goods_is_not_a_value() -> None:
     order = an_order(totals=totals(INCLUDED, tax="500"))
 
     assert problems_of(order)[0].startswith("totals.items_net: ")
+
+
+@pytest.mark.parametrize(
+    ("gross", "net", "lines", "value"),
+    [
+        pytest.param("50", "45", [a_line(type="GIFT_CARD", unit_price=Decimal(50))], "0.00", id="a gift card alone"),
+        pytest.param(
+            "150",
+            "0",
+            [a_line(unit_price=Decimal(100)), a_line(type="GIFT_CARD", unit_price=Decimal(50))],
+            "0.00",
+            id="everything given away",
+        ),
+    ],
+)
+def test_a_discount_on_gift_cards_is_taken_out_with_them(
+    gross: str, net: str, lines: list[dict[str, Any]], value: str
+) -> None:
+    order = an_order(totals=totals({"items_gross": gross, "items_net": net}), lines=lines)
+
+    assert worth(order)[0] == value
