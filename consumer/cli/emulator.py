@@ -28,14 +28,26 @@ def emulator(
         str, typer.Option(metavar="A-B", help="Time to answer, drawn evenly from A to B milliseconds.")
     ] = "0-0",
     token: Annotated[
-        list[str] | None, typer.Option(help="A good access token; repeatable. Without any, all are good.")
+        list[str] | None,
+        typer.Option(
+            help="A good access token; repeatable. Without any, all are good. "
+            "Made-up ones: they show in the process list."
+        ),
     ] = None,
     oauth_app: Annotated[
         str | None,
-        typer.Option(metavar="APP_ID:SECRET", help="The good credentials for new tokens. Without any, all are good."),
+        typer.Option(
+            metavar="APP_ID:SECRET",
+            help="The good credentials for new tokens. Without any, all are good. "
+            "Made-up ones: they show in the process list.",
+        ),
     ] = None,
     refresh_token: Annotated[
-        str | None, typer.Option(help="The first good refresh token. Without one, any is good once.")
+        str | None,
+        typer.Option(
+            help="The first good refresh token. Without one, any is good once. "
+            "A made-up one: it shows in the process list."
+        ),
     ] = None,
     access_token_expires_s: Annotated[
         int, typer.Option(min=1, help="Seconds for which the access tokens issued here are good.")

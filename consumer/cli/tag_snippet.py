@@ -8,9 +8,13 @@ from typing import Annotated
 
 import typer
 
+from consumer.config import Routing
 from consumer.config_sources import load_config
 from consumer.errors import ConfigError
+from consumer.mapping.fields import Fields
+from consumer.mapping.routing import Router
 from consumer.pinterest.tag import snippet
+from consumer.records import Invalid
 
 
 def command(
@@ -33,9 +37,16 @@ def command(
       conversions tag-snippet                       one snippet for the pages of many merchants
     """
     settings = load_config(config, offline=True)
-    if merchant is not None and settings.routing.table and merchant not in settings.routing.table:
+    if merchant is not None and not _may_be_routed(merchant, settings.routing):
         raise ConfigError(["--merchant: is not in routing.table; give an id that records carry as merchant_id"])
     if settings.dedup.browser_tag == "absent":
         note = "dedup.browser_tag is `absent`: set it to `present` once this is on the pages, or visits count twice"
         print(f"conversions: {note}", file=sys.stderr)
     print(snippet(merchant_id=merchant, is_gross=settings.events.value_basis == "gross"), end="")
+
+
+def _may_be_routed(merchant: str, routing: Routing) -> bool:
+    """False only if the table is there to be held against, and this merchant's records would be dead-lettered."""
+    if not routing.table or routing.accounts:  # a record may name one of the accounts itself
+        return True
+    return not isinstance(Router(routing).route(Fields({"merchant_id": merchant}, []), []), Invalid)

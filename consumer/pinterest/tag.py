@@ -34,7 +34,9 @@ _SNIPPET = """\
   // Any other action: {visits}.
   // Hand the id that it returns on to the visit's record on the bus, as client.tag_event_id.
   function pinterestVisit(name, data) {{
-    const eventId = crypto.randomUUID();
+    // Not `crypto.randomUUID`, which pages without https do not have.
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    const eventId = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
     pintrk("track", name, {{ ...data, event_id: eventId }});
     return eventId;
   }}

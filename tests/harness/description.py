@@ -2,7 +2,8 @@
 
 A request is held to the strictest reading. Where the formal part is silent by accident, that reading says what it
 means: what stands beside a `$ref` counts, although OpenAPI 3.0 ignores it (the identity that `user_data` needs stands
-there), and every object is closed that lists its properties. `description_prose.py` adds what only the description's
+there), and every object is closed that lists its properties. Not so forms: the description lists the grant type alone,
+and OAuth has unknown parameters ignored (RFC 6749, 3.2). `description_prose.py` adds what only the description's
 sentences say. An answer is held to the formal part alone.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from tests.harness.description_prose import NEWER_EVENT_NAMES, NEWER_IN_CONTENT,
 
 FILE = Path(__file__).parents[1] / "contract" / "pinterest-openapi-events.json"
 EVENTS = "/ad_accounts/{ad_account_id}/events"
+FORM = "application/x-www-form-urlencoded"
 
 Json = dict[str, Any]
 Side = Literal["request", "answer"]
@@ -100,6 +103,10 @@ class Description:
         resolved: Json = self._document["components"][found[1]][found[2]]
         return self.resolved(resolved)
 
+    def properties(self, schema: Json) -> Json:
+        """Of a schema that may stand elsewhere; each of them likewise resolved."""
+        return {name: self.resolved(inner) for name, inner in self.resolved(schema).get("properties", {}).items()}
+
     def scheme(self, name: str) -> str:
         """What the header Authorization begins with, in lower case."""
         described = self._document["components"]["securitySchemes"].get(name, {"type": "oauth2"})
@@ -137,9 +144,10 @@ class Operation:
         body = whole.resolved(operation.get("requestBody", {}))
         self._body_is_required = bool(body.get("required"))
         self._body_types = {
-            media: whole.validator(content["schema"], is_strict=True)
+            media: whole.validator(content["schema"], is_strict=media != FORM)
             for media, content in body.get("content", {}).items()
         }
+        self._form = body.get("content", {}).get(FORM, {}).get("schema", {})
         self._answers = {
             status: {media: whole.validator(content["schema"]) for media, content in answer.get("content", {}).items()}
             for status, answer in ((s, whole.resolved(a)) for s, a in operation["responses"].items())
@@ -164,11 +172,26 @@ class Operation:
         if media not in self._body_types:
             rule = f"one of {', '.join(self._body_types)}"
             return [*found, self._breach("request", "header Content-Type", rule, shape_of(media))]
+        if media == FORM:
+            return found + self._form_violations(body, now_s=now_s)
         try:
             content = json.loads(body)
         except ValueError:
             return [*found, self._breach("request", "body", "must be JSON", f"{len(body)} bytes that are not")]
         return found + self.body_violations(content, now_s=now_s, media=media)
+
+    def _form_violations(self, body: bytes, *, now_s: float) -> list[Violation]:
+        try:
+            pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
+        except ValueError:
+            return [self._breach("request", "body", "must be a form", f"{len(body)} bytes that are not")]
+        repeated = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
+        found = []
+        if repeated:  # RFC 6749, 3.2
+            found.append(self._breach("request", "body", "each parameter once", shape_of(dict.fromkeys(repeated))))
+        properties = self._whole.properties(self._form)
+        content = {name: _read_parameter(text, properties.get(name, {})) for name, text in pairs}
+        return found + self.body_violations(content, now_s=now_s, media=FORM)
 
     def body_violations(self, content: Any, *, now_s: float, media: str = "application/json") -> list[Violation]:
         """Of a request's body, already decoded."""

@@ -114,7 +114,7 @@ def _is_address(text: str) -> bool:
         ipaddress.ip_address(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text  # a zone names an interface of one machine (RFC 4007, 11)
 
 
 def _is_web_page(url: str) -> bool:

@@ -16,7 +16,7 @@ class OneAnswer:
         self._answer = answer
         self._hold = hold
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self.request = b""
 
     def __enter__(self) -> OneAnswer:
@@ -26,6 +26,8 @@ class OneAnswer:
     def __exit__(self, *_: object) -> None:
         if self._hold is not None:
             self._hold.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes `accept`, which closing would not
         self._listener.close()
         self._thread.join(10)
 
@@ -34,13 +36,19 @@ class OneAnswer:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}/v5"
 
     def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection, contextlib.suppress(OSError):
-            while not self._is_whole():
-                self.request += connection.recv(65_536)
-            if self._hold is not None:
-                self._hold.wait(10)
-            connection.sendall(self._answer)
+        with contextlib.suppress(OSError):
+            connection, _ = self._listener.accept()
+            with connection:
+                self._talk(connection)
+
+    def _talk(self, connection: socket.socket) -> None:
+        while not self._is_whole():
+            if not (received := connection.recv(65_536)):
+                return  # hung up half-way
+            self.request += received
+        if self._hold is not None:
+            self._hold.wait(10)
+        connection.sendall(self._answer)
 
     def _is_whole(self) -> bool:
         head, end, body = self.request.partition(b"\r\n\r\n")

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness.description import EVENTS, Description
+from tests.harness.description import EVENTS, FILE, FORM, Description
 from tests.harness.description_proxy import DescriptionProxy, proxy_in_thread
 
 ACCOUNT = "549000000001"
@@ -134,6 +134,11 @@ def test_a_sound_event_breaks_nothing() -> None:
             {"user_data": {"em": [HASH], "client_ip_address": "localhost"}},
             "data[0].user_data.client_ip_address: IPv4 or IPv6",
             id="no address",
+        ),
+        pytest.param(
+            {"user_data": {"em": [HASH], "client_ip_address": "fe80::1%eth0"}},
+            "data[0].user_data.client_ip_address: IPv4 or IPv6",
+            id="address with a zone",
         ),
         pytest.param(
             {"custom_data": {"value": "1E+2", "currency": "EUR"}},
@@ -295,6 +300,37 @@ def test_counts_what_passes() -> None:
 )
 def test_sees_each_breach_of_a_request(sent: dict[str, Any], found: str) -> None:
     assert [line for line in through_the_proxy(**sent)[0] if line.startswith("request")] == [found]
+
+
+def of_a_form(form: str, **properties: Any) -> list[str]:
+    """What is found wrong with this body, if the description lists these properties beside the grant type."""
+    document = json.loads(FILE.read_text(encoding="utf-8"))
+    document["components"]["schemas"]["OauthAccessTokenRequest"]["properties"] |= properties
+    operation = Description(document).operation("POST", "/oauth/token")
+    assert operation is not None
+    headers = {"authorization": "Basic eDp5", "content-type": f"{FORM}; charset=utf-8"}
+    found = operation.request_violations("/oauth/token", "", headers, form.encode(), now_s=NOW_S)
+    return [f"{v.where}: {v.rule}" for v in found]
+
+
+@pytest.mark.parametrize(
+    ("form", "found"),
+    [
+        pytest.param("grant_type=refresh_token&refresh_token=a%2Bb&new=1", [], id="sound"),
+        pytest.param("grant_type=refresh_token&on=true&seconds=7&code=7", [], id="of the described types"),
+        pytest.param("grant_type=refresh_token&on=1", ["on: type boolean"], id="no boolean"),
+        pytest.param("grant_type=refresh_token&seconds=x", ["seconds: type integer"], id="no integer"),
+        pytest.param("grant_type=other", ["grant_type: enum"], id="enum"),
+        pytest.param("refresh_token=a", [": required: grant_type"], id="required"),
+        pytest.param("grant_type=x&grant_type=refresh_token", ["body: each parameter once"], id="twice"),
+        pytest.param('{"grant_type":"refresh_token"}', ["body: must be a form"], id="JSON"),
+        pytest.param("grant_type=refresh_token&x=%FF", ["body: must be a form"], id="no UTF-8"),
+    ],
+)
+def test_sees_each_breach_of_a_form(form: str, found: list[str]) -> None:
+    types = {"on": {"type": "boolean"}, "seconds": {"type": "integer"}, "code": {"type": "string"}}
+
+    assert of_a_form(form, **types) == found
 
 
 def test_a_test_request_is_described() -> None:

@@ -7,24 +7,26 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from confluent_kafka import Producer
 
 from tests.harness.cluster import EmbeddedCluster
 from tests.harness.ledger import end_offsets
+from tests.harness.one_answer import OneAnswer, http
 from tests.harness.planted import Person
 from tests.harness.processes import Child, Children
 from tests.harness.world import World, stop
 
 SOMEBODY = Person(letters="zqxjkvbwpfgm", digits="918273645", born=date(1931, 7, 29))
-SECRETS = ("pina_secret_of_pinterest", "secret-of-the-registry")
+SECRETS = ("pina_secret_of_pinterest", "secret-of-the-registry", "secret-of-the-app", "pinr_secret+/=of_pinterest")
 
 REPEATED = (
     f"Invalid em parameter: '{SOMEBODY.email}' of https://shop.example.com/?email={SOMEBODY.email} "
-    f"and {SOMEBODY.phone} or {SOMEBODY.email.replace('@', '%40')}"
+    f"and {SOMEBODY.phone} or {SOMEBODY.email.replace('@', '%40')}, by {SECRETS[0]}"
 )
-"""What the API says of somebody, instead of naming a field."""
+"""What the API says of somebody and of the token it was asked with, instead of naming a field."""
 
 FAULTS = (
     {"kind": "status", "status": 503, "message": REPEATED, "count": 2},
@@ -137,6 +139,8 @@ def test_no_output_repeats_what_is_personal_or_secret(world: World, children: Ch
         log__level="debug",
         log__format="json",
         pinterest__access_token=SECRETS[0],
+        pinterest__oauth__app_id="1234567",
+        pinterest__oauth__app_secret=SECRETS[2],
         schema_registry__username="somebody",
         schema_registry__password=SECRETS[1],
         privacy__consent_unknown_countries="other",
@@ -167,6 +171,32 @@ def test_no_output_repeats_what_is_personal_or_secret(world: World, children: Ch
     assert all(SOMEBODY.traces_in((letter.value or b"").decode("latin-1")) for letter in letters)
     assert any(letter.key == SOMEBODY.email.encode() for letter in letters)
     assert sum(end_offsets(world.cluster.bootstrap_servers, world.dead_letter_topic).values()) == len(letters)
+
+
+def test_a_refused_refresh_repeats_no_token_and_no_secret(world: World, children: Children, tmp_path: Path) -> None:
+    _, _, app_secret, refresh_token = SECRETS
+    first = tmp_path / "first"
+    first.write_text(refresh_token, encoding="utf-8")
+    answer = {"code": 283, "message": f"{refresh_token} or {quote_plus(refresh_token)} is none of {app_secret}"}
+
+    with OneAnswer(http(401, answer)) as server:
+        refresh = children.consumer(
+            "refresh",
+            *("token", "refresh", "--json", "--initial-refresh-token-file", str(first)),
+            environment=world.environment(
+                log__level="debug",
+                pinterest__base_url=server.base_url,
+                pinterest__oauth__directory=tmp_path,
+                pinterest__oauth__app_id="1234567",
+                pinterest__oauth__app_secret=app_secret,
+            ),
+        )
+        assert refresh.wait(within_s=30) == 1, refresh.tail()
+
+    written = refresh.stdout() + refresh.stderr()
+    assert quote_plus(refresh_token).encode() in server.request
+    assert "code 283" in written
+    assert [text for text in (*SECRETS, quote_plus(refresh_token)) if text in written] == []
 
 
 @pytest.mark.parametrize("kind", ["orders", "visits"])

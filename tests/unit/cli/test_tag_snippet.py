@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from typing import Any
@@ -17,6 +18,7 @@ from tests.unit.mapping.builders import an_order, event_of
 BROWSER = """
 const calls = [];
 globalThis.pintrk = (...call) => { calls.push(call); };
+crypto.randomUUID = undefined;  // as on a page without https
 """
 
 
@@ -70,6 +72,7 @@ def test_another_action_hands_out_the_id_it_was_sent_with() -> None:
     assert first != second
     assert [call[2]["event_id"] for call in ran["calls"]] == [first, second]
     assert ran["calls"][0] == ["track", "addtocart", {"value": 9, "event_id": first}]
+    assert all(re.fullmatch("[0-9a-f]{32}", event_id) for event_id in (first, second))
 
 
 def test_no_merchant_ends_the_script_it_stands_in() -> None:
@@ -99,6 +102,26 @@ def test_a_merchant_that_nobody_routes_is_refused(
 
     assert (code, out) == (2, "")
     assert "--merchant: is not in routing.table" in err
+
+
+@pytest.mark.parametrize(
+    "routing",
+    [
+        pytest.param({"DEFAULT_AD_ACCOUNT_ID": "549755885176", "ALLOW_DEFAULT": "true"}, id="to the default"),
+        pytest.param({"UNKNOWN_MERCHANT": "skip"}, id="skipped"),
+        pytest.param({"ACCOUNTS": '["549755885176"]'}, id="its records name the account"),
+    ],
+)
+def test_a_merchant_outside_the_table_is_taken_where_its_records_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, routing: dict[str, str]
+) -> None:
+    monkeypatch.setenv("CONVERSIONS_ROUTING__TABLE", '{"merchant-1": "549755885175"}')
+    for name, value in routing.items():
+        monkeypatch.setenv(f"CONVERSIONS_ROUTING__{name}", value)
+
+    code, out, _ = printed(capsys, "--merchant", "merchant-9")
+
+    assert (code, out) == (0, snippet(merchant_id="merchant-9", is_gross=False))
 
 
 def test_it_reminds_of_the_setting_that_goes_with_it(
