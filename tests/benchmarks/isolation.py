@@ -65,7 +65,7 @@ def main() -> int:
 @contextmanager
 def _cluster(folder: Path, *, is_real: bool) -> Iterator[Cluster]:
     if is_real:
-        with a_real_cluster(folder / "kafka") as real:
+        with a_real_cluster(folder) as real:
             yield real
     else:
         with EmbeddedBroker() as broker:
