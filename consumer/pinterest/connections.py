@@ -97,8 +97,9 @@ def checked_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
+        httpx.URL(url).host  # noqa: B018 - refuses more than urlsplit, as addresses out of range and bad IDN
         is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+    except (ValueError, httpx.InvalidURL):  # of the former UnicodeError is one
         is_usable = False
     if not is_usable or parts.username is not None or parts.query or parts.fragment:
         raise ConfigError(["pinterest.base_url: not a plain URL; write it as https://host/v5"])

@@ -50,9 +50,11 @@ class ConversionToken:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Pinterest says no; asking the same again will not help."""
+    """Pinterest says no, or something before it; asking the same again will not help."""
 
     detail: str
+    is_judgement: bool = True
+    """On the token or the app (400 and 401; RFC 6749, 5.2). A wrong address's 404 and a firewall's 403 are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,9 @@ def token_requests(settings: Pinterest, *, timeout_s: float) -> Callable[[str], 
         ConfigError: App id, secret, address or authorities are missing or cannot be used.
     """
     secret = app_secret_of(settings.oauth)
+    basic = _basic(settings.oauth, secret)
     headers = {
-        "Authorization": _basic(settings.oauth, secret),
+        "Authorization": f"Basic {basic}",
         "Content-Type": "application/x-www-form-urlencoded",
     }
     api = _Api(settings, timeout_s)
@@ -89,7 +92,7 @@ def token_requests(settings: Pinterest, *, timeout_s: float) -> Callable[[str], 
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         if settings.oauth.continuous_refresh:
             form["continuous_refresh"] = "true"
-        answer = api.post("/oauth/token", headers, urlencode(form).encode(), secrets=(refresh_token, secret))
+        answer = api.post("/oauth/token", headers, urlencode(form).encode(), secrets=(refresh_token, basic, secret))
         return _read_tokens(answer) if isinstance(answer, dict) else answer
 
     return ask
@@ -136,7 +139,7 @@ def app_secret_of(oauth: OAuth) -> str:
 def _basic(oauth: OAuth, secret: str) -> str:
     if oauth.app_id is None:
         raise ConfigError(["pinterest.oauth.app_id is needed: it stands beside the app at developers.pinterest.com"])
-    return f"Basic {base64.b64encode(f'{oauth.app_id}:{secret}'.encode()).decode()}"
+    return base64.b64encode(f"{oauth.app_id}:{secret}".encode()).decode()
 
 
 class _Api:
@@ -173,7 +176,7 @@ def _read(status: int, body: bytes, secrets: Sequence[str]) -> dict[str, Any] | 
     if status == 429:
         return NotNow(detail)
     # A gateway may say 502 or 504 of what was done behind it.
-    return Unanswered(detail) if status >= 500 or status == 408 else Denied(detail)
+    return Unanswered(detail) if status >= 500 or status == 408 else Denied(detail, status in (400, 401))
 
 
 def _read_tokens(answer: Mapping[str, Any]) -> Granted | Unanswered:

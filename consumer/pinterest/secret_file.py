@@ -11,6 +11,14 @@ ROOM_BYTES = 64 * 1024
 """Made sure of before the content is known, and the most that it may be."""
 
 
+class DisplacedError(OSError):
+    """Another process has taken the place of the file that was to be committed, which is put nowhere."""
+
+
+class NotSyncedError(OSError):
+    """The content is in its place, and only whether a power cut would leave it there is not known."""
+
+
 class Replacement:
     """The file that takes the place of `path`: room for it is had on entering, `commit` puts it there.
 
@@ -43,19 +51,31 @@ class Replacement:
         """Put the content in place; when this returns it is on the disk."""
         if len(content) > ROOM_BYTES:
             raise OSError(f"more than {ROOM_BYTES} bytes")
+        # Where locks do not reach, another process may have moved this very file into place: it is not ours to write.
+        if not self._is_in_its_place():
+            raise DisplacedError(f"{self._pending.name} was replaced by another process")
         self._is_begun = True
         os.lseek(self._file, 0, os.SEEK_SET)
         _write(self._file, content)
         os.ftruncate(self._file, len(content))
         os.fsync(self._file)
-        self._pending.replace(self._path)
-        sync_directory(self._path.parent)
+        if not self._is_in_its_place():
+            raise DisplacedError(f"{self._pending.name} was replaced by another process")
+        put_in_place(self._pending, self._path)
+
+    def _is_in_its_place(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file), os.lstat(self._pending))
+        except FileNotFoundError:
+            return False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Begun, it has its place or holds what could not be put there; displaced, it is somebody else's.
+        is_kept = self._is_begun or not self._is_in_its_place()
         os.close(self._file)
-        if not self._is_begun:  # else it has its place, or it holds what could not be put there
+        if not is_kept:
             self._pending.unlink(missing_ok=True)
 
 
@@ -68,6 +88,31 @@ def replace_file(path: Path, content: bytes) -> None:
     """All of it at once, for content that can be had again."""
     with Replacement(path) as place:
         place.commit(content)
+
+
+def finish(path: Path) -> None:
+    """Put in place what an earlier commit left beside `path`, as it stands: it may be the only copy."""
+    pending = pending_of(path)
+    file = os.open(pending, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+    put_in_place(pending, path)
+
+
+def put_in_place(pending: Path, path: Path) -> None:
+    """Rename, and have that on the disk.
+
+    Raises:
+        NotSyncedError: Only the latter failed.
+        OSError: The former did.
+    """
+    pending.replace(path)
+    try:
+        sync_directory(path.parent)
+    except OSError as error:
+        raise NotSyncedError(error.errno, error.strerror) from None
 
 
 def sync_directory(directory: Path) -> None:

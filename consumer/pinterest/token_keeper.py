@@ -36,6 +36,12 @@ LOOK_EVERY_S = 3_600.0
 """Longest wait until the tokens are looked at again: somebody may have changed them by hand, or set the clock."""
 REFUSED_EVERY_S = 300.0
 """A 401 is a reason to refresh, at most this often: it may have another cause that no new token mends."""
+REFUSED_CAP_S = 21_600.0
+"""While the tokens that were got for it are refused as well, each wait is twice the last, up to this."""
+FRESH_S = 3_600.0
+"""A token refused within this time of the last refresh for a 401 did not mend it."""
+LEAST_BETWEEN_S = 300.0
+"""Between a refresh and the next that is due: wrong clocks or times of expiry would make it go on and on."""
 LEAST_WAIT_S = 1.0
 RETRY_BASE_S = 60.0
 RETRY_CAP_S = 3_600.0
@@ -63,6 +69,8 @@ class TokenKeeper:
         self._grant: Grant | None = None
         self._is_refused = False
         self._heeded_s: float | None = None
+        self._refused_every_s = REFUSED_EVERY_S
+        self._is_refused_again = False
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -73,13 +81,18 @@ class TokenKeeper:
 
     def refused(self, token: str) -> None:
         """The API answered 401 to this token. To be called on the loop."""
+        if self._grant is None or token != self._grant.access_token:  # an older one has its successor already
+            return
         now_s = self._clock.monotonic_s()
-        is_soon = self._heeded_s is not None and now_s - self._heeded_s < REFUSED_EVERY_S
-        is_ours = self._grant is not None and token == self._grant.access_token
-        if is_ours and not is_soon:  # an older one has its successor already
-            self._heeded_s = now_s
-            self._is_refused = True
-            self._wake.set()
+        if self._heeded_s is not None:
+            since_s = now_s - self._heeded_s
+            self._is_refused_again = self._is_refused_again or since_s < FRESH_S
+            if since_s < self._refused_every_s:
+                return
+        doubled_s = min(2 * self._refused_every_s, REFUSED_CAP_S)
+        self._refused_every_s = doubled_s if self._is_refused_again else REFUSED_EVERY_S
+        self._heeded_s, self._is_refused_again, self._is_refused = now_s, False, True
+        self._wake.set()
 
     async def aclose(self) -> None:
         """End; a refresh under way is waited for, as its answer must reach the disk."""
@@ -104,9 +117,9 @@ class TokenKeeper:
         match outcome:
             case Refreshed(grant, remark):
                 _log.info("access_token_refreshed", access_token_expires=expires, remark=remark or None)
-                return self._until_due(grant)
+                return self._until_due(grant, least_s=LEAST_BETWEEN_S)
             case NotDue(grant):
-                return self._until_due(grant)
+                return self._until_due(grant, least_s=LEAST_WAIT_S)
             case Failed(cause, detail):
                 about = {"cause": cause, "detail": detail, "access_token_expires": expires}
                 if _is_urgent(self._grant, self._clock.wall_s()):
@@ -119,9 +132,9 @@ class TokenKeeper:
             case _:
                 assert_never(outcome)
 
-    def _until_due(self, grant: Grant) -> float:
+    def _until_due(self, grant: Grant, *, least_s: float) -> float:
         self._failures = 0
-        return min(max(LEAST_WAIT_S, next_refresh_s(grant) - self._clock.wall_s()), LOOK_EVERY_S)
+        return min(max(least_s, next_refresh_s(grant) - self._clock.wall_s()), LOOK_EVERY_S)
 
     async def _run(self) -> None:
         while True:

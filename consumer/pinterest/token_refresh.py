@@ -18,10 +18,14 @@ from typing import assert_never
 
 from consumer.errors import ContractError
 from consumer.pinterest.oauth import Denied, Granted, NotNow, TokenAnswer, Unanswered
+from consumer.pinterest.secret_file import DisplacedError, NotSyncedError, Replacement
 from consumer.pinterest.token_store import Grant, TokenDirectory, TokenState, encoded
 
 LOCK_WAIT_S = 120.0
 """Longest wait for another refresh: it makes three requests at most."""
+
+CLOCK_STEP_S = 300
+"""Clocks of nodes may differ by as much."""
 
 
 class Cause(StrEnum):
@@ -128,7 +132,8 @@ class _Refresh:
         self._wall_s = wall_s
 
     def run(self, seen: TokenState, wish: Wish) -> Outcome:
-        state = self._directory.load()
+        with _signals_waiting():
+            state = self._directory.load()
         if state.grant is not None:
             self._directory.publish(state.grant)  # whoever got it may have died before
         initial = _unused(wish.initial_refresh_token, state)
@@ -150,11 +155,14 @@ class _Refresh:
         for token in candidates:
             with _signals_waiting():
                 outcome = self._exchange(token, state, initial)
+                if isinstance(outcome, Refreshed):
+                    return self._publish(outcome.grant, refusals, state)
             match outcome:
-                case Denied(detail):
+                case Denied(detail, is_judgement):
+                    if not is_judgement:  # a spent token shown without need may end them all (RFC 9700, 4.14.2)
+                        return Failed(Cause.REFUSED, f"{detail}; {_NOT_JUDGED}", state.grant)
                     refusals.append(detail)
-                case Refreshed(grant):
-                    return self._publish(grant, refusals, state)
+                    state = self._directory.peek()
                 case Failed():
                     return outcome
                 case _:
@@ -172,18 +180,34 @@ class _Refresh:
                     grant = _grant(token, answer, int(self._wall_s()))
                     known = state.initial_sha256 if initial is None else _sha256(initial)
                     try:
-                        place.commit(encoded(TokenState(asked.revision + 1, grant, token, known)))
+                        self._keep(place, asked, TokenState(asked.revision + 1, grant, token, known))
+                    except NotSyncedError as error:
+                        return Failed(Cause.DIRECTORY, _NOT_SYNCED.format(error.strerror), grant)
                     except OSError as error:
                         return Failed(Cause.DIRECTORY, _NOT_KEPT.format(error.strerror or error), state.grant)
                     return Refreshed(grant)
                 case Denied() | NotNow():
                     # Nothing happened, so the mark of this request goes; that of an earlier one stays.
+                    if self._directory.peek().revision != asked.revision:
+                        return Failed(Cause.DIRECTORY, _TWO_AT_ONCE.format(self._directory.path), state.grant)
                     place.commit(encoded(replace(state, revision=asked.revision + 1)))
                     return answer if isinstance(answer, Denied) else Failed(Cause.NOT_SENT, answer.detail, state.grant)
                 case Unanswered(detail):
                     return Failed(Cause.UNANSWERED, f"{detail}; {_UNANSWERED}", state.grant)
                 case _:
                     assert_never(answer)
+
+    def _keep(self, place: Replacement, asked: TokenState, new: TokenState) -> None:
+        """New tokens get their place whoever else writes: the refresh token of any other state is spent."""
+        try:
+            revision = self._directory.peek().revision
+        except (OSError, ContractError):
+            revision = asked.revision
+        new = replace(new, revision=max(revision, asked.revision) + 1)
+        try:
+            place.commit(encoded(new))
+        except DisplacedError:
+            self._directory.save(new)
 
     def _publish(self, grant: Grant, refusals: list[str], before: TokenState) -> Outcome:
         try:
@@ -213,6 +237,16 @@ _NOT_KEPT = (
     "Pinterest gave new tokens, and the state file could not be replaced: {}. Mend that and run again: what could be "
     "written stands in state.json.pending and is taken from there"
 )
+_NOT_SYNCED = (
+    "Pinterest gave new tokens, and state.json holds them, but its directory could not be synced: {}. A power cut may "
+    "undo that until it is mended; run again then"
+)
+_TWO_AT_ONCE = (
+    "another run writes in {} in spite of the lock: its volume's flock must work across nodes, else run one at a time"
+)
+_NOT_JUDGED = (
+    "that is no judgement on the refresh token, which stays as it is: check pinterest.base_url and what lies in between"
+)
 _NOT_PUBLISHED = "the new tokens are safe in state.json, but {} could not be written: {}. Mend that and run again"
 
 
@@ -241,7 +275,10 @@ def _grant(used: str, answer: Granted, now_s: int) -> Grant:
 
 def _is_due(state: TokenState, now_s: float) -> bool:
     is_unsure = state.unanswered_since is not None  # whether the refresh token is still good: find out in time
-    return state.grant is None or is_unsure or now_s >= next_refresh_s(state.grant)
+    if state.grant is None or is_unsure:
+        return True
+    # Got in the future: the clock was ahead then and has been set right, so the times of expiry are wrong.
+    return now_s >= next_refresh_s(state.grant) or now_s < state.grant.obtained_at - CLOCK_STEP_S
 
 
 def _unused(initial: str | None, state: TokenState) -> str | None:

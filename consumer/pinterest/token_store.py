@@ -20,7 +20,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from consumer.errors import ConfigError, ContractError
-from consumer.pinterest.secret_file import Replacement, pending_of, replace_file
+from consumer.pinterest.secret_file import Replacement, finish, pending_of, replace_file
 
 STATE = "state.json"
 ACCESS_TOKEN = "access_token"  # noqa: S105 - a file's name
@@ -98,6 +98,8 @@ class TokenDirectory:
     def load(self) -> TokenState:
         """The state, mended first if a process died while it wrote: nothing that it had written is lost.
 
+        What was left behind is put in place as it is, perhaps with zeros behind it.
+
         Raises:
             ContractError: As `peek`.
         """
@@ -107,8 +109,8 @@ class TokenDirectory:
         except FileNotFoundError:
             left_behind = None
         if left_behind is not None and left_behind.revision > state.revision:
+            finish(self._state_file)  # not written anew: it is the only copy, and a full disk would take it
             state = left_behind
-            self.save(state)
         return state
 
     def save(self, state: TokenState) -> None:

@@ -42,18 +42,31 @@ class OneAnswer:
                 self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
-        while not self._is_whole():
-            if not (received := connection.recv(65_536)):
-                return  # hung up half-way
-            self.request += received
+        self.request = read_request(connection)
+        if not _is_whole(self.request):
+            return  # hung up half-way
         if self._hold is not None:
             self._hold.wait(10)
         connection.sendall(self._answer)
 
-    def _is_whole(self) -> bool:
-        head, end, body = self.request.partition(b"\r\n\r\n")
-        length = next((line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b"0")
-        return bool(end) and len(body) >= int(length)
+
+def read_request(connection: socket.socket) -> bytes:
+    """The whole of a request, or what came of it before the client hung up.
+
+    To close before it was read would reset the connection, and the client might never see the answer.
+    """
+    request = b""
+    while not _is_whole(request):
+        if not (received := connection.recv(65_536)):
+            break
+        request += received
+    return request
+
+
+def _is_whole(request: bytes) -> bool:
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = next((line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b"0")
+    return bool(end) and len(body) >= int(length)
 
 
 def http(status: int, body: Any, **headers: str) -> bytes:

@@ -698,6 +698,7 @@ def test_closing_ends_what_is_under_way() -> None:
     "base_url",
     [
         *("", "api.example.com/v5", "localhost:8089/v5", "ftp://127.0.0.1/v5", "http://", "http://[::1/v5"),
+        *("https://10.0.0.300", "https://xn--a.com", f"https://{'ä' * 80}.com", "https://a.example\n/v5"),
         *("http://a:x/v5", "https://user:made-up-secret@127.0.0.1/v5", "https://127.0.0.1/v5?token=made-up-secret"),
     ],
 )

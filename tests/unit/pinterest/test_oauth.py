@@ -35,9 +35,10 @@ from consumer.pinterest.oauth import (
     token_requests,
 )
 from tests.harness.certificates import Certificates
-from tests.harness.one_answer import OneAnswer, http
+from tests.harness.one_answer import OneAnswer, http, read_request
 
 REFRESH_TOKEN, APP_SECRET, ACCESS_TOKEN = "pinr_planted+/= &x", "s3cret:planted", "pina_planted"
+BASIC = base64.b64encode(f"1234567:{APP_SECRET}".encode()).decode()
 FULL = {
     "access_token": "pina_new",
     "token_type": "bearer",
@@ -186,6 +187,16 @@ def test_any_answer_at_all_is_read(body: Any, status: int) -> None:
         oauth_module._read_tokens(answer)
 
 
+@pytest.mark.parametrize(
+    ("status", "is_judgement"), [(400, True), (401, True), (302, False), (403, False), (404, False)]
+)
+def test_only_400_and_401_judge_the_token(status: int, *, is_judgement: bool) -> None:
+    answer, _ = refreshed(http(status, {"code": 2, "message": "no"}))
+
+    assert isinstance(answer, Denied)
+    assert answer.is_judgement is is_judgement
+
+
 def test_a_server_that_says_nothing_may_have_done_it() -> None:
     hold = threading.Event()
     with OneAnswer(b"", hold=hold) as server:
@@ -220,7 +231,7 @@ def over_tls(certificates: Certificates) -> Iterator[str]:
         with contextlib.suppress(OSError):
             plain, _ = listener.accept()
             with certificates.server_side().wrap_socket(plain, server_side=True) as connection:
-                connection.recv(65_536)
+                read_request(connection)
                 connection.sendall(http(200, FULL))
 
     thread = threading.Thread(target=serve)
@@ -269,6 +280,7 @@ def test_what_is_missing_is_told_before_anything_is_sent(oauth: dict[str, Any], 
             http(401, {"code": 2, "message": f"bad token {REFRESH_TOKEN} of {APP_SECRET}"}), id="repeats them"
         ),
         pytest.param(http(401, {"code": 2, "message": "bad: pinr_planted%2B%2F%3D+%26x"}), id="repeats the form"),
+        pytest.param(http(401, {"code": 2, "message": f"bad Basic {BASIC}"}), id="repeats the header"),
         pytest.param(http(500, {"code": 2, "message": "ask ada@example.com"}), id="names a person"),
         pytest.param(http(200, {"access_token": f"{ACCESS_TOKEN} and more"}), id="a token that is none"),
         pytest.param(b"HTTP/1.1 200 OK\r\nX: y", id="cut off"),
@@ -281,7 +293,7 @@ def test_no_secret_is_told(answer: bytes, caplog: pytest.LogCaptureFixture) -> N
     found, _ = refreshed(answer)
 
     told = repr(found) + str(found) + caplog.text
-    assert not [secret for secret in ("planted", "pina_new", "pinr_new", "ada@") if secret in told]
+    assert not [secret for secret in ("planted", BASIC, "pina_new", "pinr_new", "ada@") if secret in told]
 
 
 def test_a_defect_of_the_http_library_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from consumer.pinterest.secret_file import ROOM_BYTES, Replacement, pending_of, replace_file
+from consumer.pinterest import secret_file
+from consumer.pinterest.secret_file import (
+    ROOM_BYTES,
+    DisplacedError,
+    NotSyncedError,
+    Replacement,
+    pending_of,
+    replace_file,
+)
 
 
 @pytest.fixture
@@ -81,6 +89,31 @@ def test_what_cannot_take_its_place_is_kept_beside_it(path: Path, monkeypatch: p
         replace_file(path, b"new")
 
     assert pending_of(path).read_bytes() == b"new"
+
+
+def test_what_another_process_moved_into_place_is_not_written_over(path: Path) -> None:
+    with Replacement(path) as first:
+        replace_file(path, b"the second's")  # opens the very file of the first, and renames it
+        pending_of(path).write_bytes(b"the third's")
+        with pytest.raises(DisplacedError):
+            first.commit(b"the first's")
+
+    assert path.read_bytes() == b"the second's"
+    assert pending_of(path).read_bytes() == b"the third's"
+
+
+def test_a_directory_that_cannot_be_synced_is_told_from_a_rename_that_failed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(secret_file, "sync_directory", refuse)
+
+    with pytest.raises(NotSyncedError, match="Input/output"):
+        replace_file(path, b"new")
+
+    assert path.read_bytes() == b"new"
 
 
 def test_everything_is_on_the_disk_in_the_order_that_survives_a_power_cut(

@@ -7,6 +7,7 @@ import json
 import random
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from consumer.config import Pinterest
 from consumer.emulator import Emulator, Settings
 from consumer.errors import ConfigError
 from consumer.pinterest.token_keeper import (
+    LEAST_BETWEEN_S,
     LOOK_EVERY_S,
+    REFUSED_CAP_S,
     REFUSED_EVERY_S,
     RETRY_CAP_S,
     TokenKeeper,
@@ -71,7 +74,7 @@ def test_it_looks_again_before_long_all_the_same() -> None:
 def test_tokens_that_are_due_at_once_do_not_make_it_spin() -> None:
     dead_at_birth = Grant("pina_1", "pinr_1", NOW_S, NOW_S + 1, None)
 
-    assert turns(Refresh(Refreshed(dead_at_birth))) == [1.0]
+    assert turns(Refresh(Refreshed(dead_at_birth))) == [LEAST_BETWEEN_S]
 
 
 def test_failures_are_tried_again_with_growing_delays() -> None:
@@ -161,6 +164,48 @@ def test_a_token_is_not_refreshed_at_every_401(token: str, after_s: float, *, fo
     asyncio.run(run())
 
     assert [wish.is_forced for wish in refresh.wishes] == [False, True, forced]
+
+
+def heeded_s(clock: ManualClock, refresh: Refresh, refused_for_s: range, *, keeper: TokenKeeper) -> list[float]:
+    """The times at which a 401 made it refresh, where one came at each of these."""
+
+    async def run() -> list[float]:
+        times: list[float] = []
+        await keeper.turn()
+        start_s = clock.monotonic_s()
+        for at_s in refused_for_s:
+            clock.advance(start_s + at_s - clock.monotonic_s())
+            keeper.refused("pina_1")
+            await keeper.turn()
+            if refresh.wishes[-1].is_forced:
+                times.append(at_s)
+        return times
+
+    return asyncio.run(run())
+
+
+def test_a_401_that_no_refresh_mends_is_heeded_less_and_less_often() -> None:
+    clock, refresh = ManualClock(wall_s=NOW_S), Refresh(Refreshed(GRANT))
+    keeper = TokenKeeper(refresh, clock, random.Random(7))
+
+    times = heeded_s(clock, refresh, range(0, 2 * DAY_S, 100), keeper=keeper)
+
+    waits = [later - earlier for earlier, later in pairwise(times)]
+    assert waits[:4] == [300, 600, 1200, 2400]
+    assert max(waits) == waits[-1] == REFUSED_CAP_S
+
+
+def test_after_a_token_that_held_a_401_is_heeded_soon_again() -> None:
+    clock, refresh = ManualClock(wall_s=NOW_S), Refresh(Refreshed(GRANT))
+    keeper = TokenKeeper(refresh, clock, random.Random(7))
+    heeded_s(clock, refresh, range(0, DAY_S, 100), keeper=keeper)
+    clock.advance(REFUSED_CAP_S)
+    heeded_s(clock, refresh, range(1), keeper=keeper)  # the token got by it holds for a day
+    clock.advance(DAY_S)
+
+    times = heeded_s(clock, refresh, range(0, 1_000, 100), keeper=keeper)
+
+    assert times == [0, 300, 900]
 
 
 def test_a_refusal_wakes_it() -> None:

@@ -16,6 +16,7 @@ import pytest
 from consumer.pinterest.oauth import Denied, Granted, NotNow, TokenAnswer, Unanswered
 from consumer.pinterest.secret_file import Replacement, pending_of
 from consumer.pinterest.token_refresh import (
+    CLOCK_STEP_S,
     Cause,
     Failed,
     NotDue,
@@ -239,6 +240,71 @@ def test_a_refused_token_gives_way_to_the_one_before_it(directory: TokenDirector
     assert isinstance(outcome, Refreshed)
     assert "refused first (HTTP 401)" in outcome.remark
     assert directory.peek().previous_refresh_token == "pinr_0"
+
+
+def test_a_refusal_that_is_no_judgement_shows_no_spent_token(directory: TokenDirectory) -> None:
+    before = seeded(directory)
+    pinterest = Pinterest(directory, pinr_1=Denied("HTTP 404", is_judgement=False), pinr_0=NEW)
+
+    outcome = run(directory, pinterest, days=15)
+
+    assert pinterest.asked == ["pinr_1"]
+    assert isinstance(outcome, Failed)
+    assert "pinterest.base_url" in outcome.detail
+    assert replace(directory.peek(), revision=1) == before
+
+
+def test_the_revision_never_goes_back(directory: TokenDirectory) -> None:
+    seeded(directory)
+    pinterest = Pinterest(directory, pinr_1=Denied("HTTP 401"), pinr_0=NEW)
+
+    run(directory, pinterest, days=15)
+
+    assert [state.revision for state in pinterest.states] == [2, 4]
+    assert directory.peek().revision == 5
+
+
+def test_a_refresh_by_a_clock_that_was_ahead_is_made_again_once_it_is_right(directory: TokenDirectory) -> None:
+    ahead = replace(GRANT, obtained_at=NOW_S + CLOCK_STEP_S + 1, access_token_expires_at=NOW_S + 400 * DAY_S)
+    within = replace(ahead, obtained_at=NOW_S + CLOCK_STEP_S)
+
+    outcomes = []
+    for grant in (within, ahead):
+        seeded(directory, grant=replace(grant, refresh_token_expires_at=None))
+        outcomes.append(type(run(directory, Pinterest(directory, pinr_1=NEW))))
+
+    assert outcomes == [NotDue, Refreshed]
+
+
+def another_writes(directory: TokenDirectory, answer: TokenAnswer) -> Callable[[str], TokenAnswer]:
+    """Answers while a run whose lock does not reach ours has the state file written."""
+
+    def ask(_: str) -> TokenAnswer:
+        directory.save(replace(directory.peek(), revision=7))
+        pending_of(directory.path / STATE).write_bytes(bytes(100))
+        return answer
+
+    return ask
+
+
+def test_new_tokens_are_kept_although_another_run_writes_in_spite_of_the_lock(directory: TokenDirectory) -> None:
+    seeded(directory)
+
+    run(directory, another_writes(directory, NEW), days=15)
+
+    state = directory.load()
+    assert state.grant is not None
+    assert (state.revision, state.grant.refresh_token) == (8, "pinr_2")
+
+
+def test_another_run_that_writes_in_spite_of_the_lock_is_not_written_over(directory: TokenDirectory) -> None:
+    seeded(directory)
+
+    outcome = run(directory, another_writes(directory, NotNow("HTTP 429")), days=15)
+
+    assert isinstance(outcome, Failed)
+    assert "flock must work across nodes" in outcome.detail
+    assert directory.peek().revision == 7
 
 
 def test_when_none_is_good_the_operator_is_told_what_to_do(directory: TokenDirectory) -> None:
@@ -465,11 +531,12 @@ def test_a_lock_that_is_not_given_back_is_not_waited_for_without_end(directory: 
 
 def test_signals_wait_until_the_new_tokens_are_safe(directory: TokenDirectory) -> None:
     seeded(directory)
-    told: list[str] = []
+    told: list[tuple[str, str]] = []
 
     def on_signal(*_: object) -> None:
         grant = directory.peek().grant
-        told.append("none" if grant is None else grant.refresh_token)
+        assert grant is not None
+        told.append((grant.refresh_token, directory.access_token_file.read_text()))
 
     def ask(_: str) -> TokenAnswer:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -483,7 +550,7 @@ def test_signals_wait_until_the_new_tokens_are_safe(directory: TokenDirectory) -
         for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
             signal.signal(number, handler)
 
-    assert told == ["pinr_2", "pinr_2"]
+    assert told == [("pinr_2", "pina_2")] * 2
 
 
 def test_no_token_is_in_an_outcome(directory: TokenDirectory) -> None:
@@ -492,7 +559,7 @@ def test_no_token_is_in_an_outcome(directory: TokenDirectory) -> None:
         run(directory, Pinterest(directory)),
         run(directory, Pinterest(directory, pinr_1=Denied("no"), pinr_0=Denied("no")), days=15),
         run(directory, Pinterest(directory, pinr_1=NEW), days=15),
-        run(directory, Pinterest(directory), lock_wait_s=0),
+        run(directory, Pinterest(directory), days=15),
         Wish(initial_refresh_token="pinr_first"),
         NEW,
     ]

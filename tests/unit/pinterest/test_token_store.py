@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,42 @@ def test_a_state_that_did_not_get_into_its_place_is_put_there(directory: TokenDi
 
     assert state == directory.peek() == STATE_2
     assert [file.name for file in directory.path.iterdir()] == [STATE]
+
+
+def test_it_is_put_there_although_nothing_can_be_written(directory: TokenDirectory) -> None:
+    """It is the only copy of a refresh token: to write it anew would lose it on a full disk."""
+    directory.save(STATE_1)
+    pending_of(directory.path / STATE).write_bytes(encoded(STATE_2))
+    script = (
+        "import resource, sys; from pathlib import Path; from consumer.pinterest.token_store import TokenDirectory\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "print(TokenDirectory(Path(sys.argv[1])).load().revision)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(directory.path)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.stdout, done.stderr) == ("2\n", "")
+    assert directory.peek() == STATE_2
+
+
+def test_a_rename_that_fails_leaves_it_for_the_next_run(
+    directory: TokenDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory.save(STATE_1)
+    pending_of(directory.path / STATE).write_bytes(encoded(STATE_2))
+
+    def refuse(_from: Path, _to: Path) -> Path:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", refuse)
+        with pytest.raises(OSError, match="Input/output"):
+            directory.load()
+
+    assert pending_of(directory.path / STATE).read_bytes() == encoded(STATE_2)
+    assert directory.load() == STATE_2
 
 
 @pytest.mark.parametrize(
