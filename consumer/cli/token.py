@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -157,6 +158,10 @@ def create_command(
     """
     settings = load_config(config, offline=True)
     access_token = access_token_of(settings.pinterest.oauth, access_token_file)
+    if ad_account is not None and not _AD_ACCOUNT_ID.fullmatch(ad_account):
+        raise ConfigError(["--ad-account: an ad account id is digits only, at most 18"])
+    if out.exists() and not out.is_file():
+        raise ConfigError([f"--out: {out} is no regular file; name one that is not there yet"])
     if out.exists() and not force:
         raise ConfigError([f"--out: {out} is there already; name another file, or replace it with --force"])
     configure_logs("warning", settings.log.format)
@@ -202,6 +207,7 @@ def _give_up(problem: str) -> None:
 
 # --- what is needed ----------------------------------------------------------------------------------------------
 
+_AD_ACCOUNT_ID = re.compile(r"[0-9]{1,18}")  # API v5 description, parameter `path_ad_account_id`
 _INITIAL = "--initial-refresh-token-file"
 
 

@@ -40,7 +40,6 @@ def run(commands: str, folder: Path, base_url: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "tokens").mkdir()
     (tmp_path / "app-secret").write_text("made-up-secret")
     (tmp_path / "first-refresh-token").write_text("made-up-refresh-token")
     (tmp_path / "an-oauth-token").write_text("made-up-access-token")

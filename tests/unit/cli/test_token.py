@@ -449,6 +449,20 @@ def test_a_file_that_is_there_is_not_replaced_unless_forced(setup: Setup, out: P
     assert out.read_text() != kept
 
 
+def test_what_could_not_be_kept_or_tried_is_refused_before_a_token_is_made(setup: Setup, out: Path) -> None:
+    seeded(setup)
+    out.mkdir()
+    before = setup.requests()
+
+    no_file = conversions(setup, "token", "create", "--out", str(out), "--force")
+    no_account = conversions(setup, "token", "create", "--out", str(setup.folder / "new"), "--ad-account", "../x")
+
+    assert (no_file.code, no_account.code) == (2, 2)
+    assert "no regular file" in no_file.err
+    assert "digits only" in no_account.err
+    assert setup.requests() == before
+
+
 def test_the_new_token_can_be_tried_on_an_ad_account(setup: Setup, out: Path) -> None:
     seeded(setup)
 
