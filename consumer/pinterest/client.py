@@ -99,7 +99,9 @@ class ConversionsClient:
                     answer += chunk
                     if len(answer) > MAX_ANSWER_BYTES:
                         return Ambiguous(f"the answer is larger than {MAX_ANSWER_BYTES} bytes", is_unreadable=True)
-            told = bytes(answer).replace(token.encode(), b"<token>")  # its messages go to logs and letters
+            told = bytes(answer)
+            for written in (token, token.replace("/", "\\/")):  # as some encoders of JSON have it
+                told = told.replace(written.encode(), b"<token>")  # its messages go to logs and letters
             return read_answer(response.status_code, response.headers, told, sent, time.time())
         except httpx.PoolTimeout:
             await self._replace(pool)

@@ -503,7 +503,7 @@ def test_a_refused_access_token_leaves_nothing_behind(setup: Setup, out: Path) -
 
 @pytest.mark.parametrize(
     ("target", "problem"),
-    [("/nowhere/token", "cannot be written: No such file"), ("", "is there already")],
+    [("/nowhere/token", "cannot be written: No such file"), ("", "is no regular file")],
 )
 def test_a_place_that_will_not_do_is_found_before_a_token_is_made(setup: Setup, target: str, problem: str) -> None:
     seeded(setup)

@@ -39,7 +39,7 @@ from tests.harness.certificates import Certificates
 T = TypeVar("T")
 
 ACCOUNT, OTHER = "549000000001", "549000000002"
-TOKEN = "made-up-token"
+TOKEN = "made-up/token"
 SHORT_S = 0.5
 """For requests that are meant to run out of time."""
 
@@ -289,8 +289,9 @@ def test_the_second_try_has_what_is_left_of_the_time_of_the_first() -> None:
     assert elapsed_s < 1.1  # and not 0.4 s with another 0.8 s
 
 
-def test_a_message_that_repeats_the_token_is_told_without_it() -> None:
-    body = b'{"code":2,"message":"no such token: ' + TOKEN.encode() + b'"}'
+@pytest.mark.parametrize("written", [TOKEN, TOKEN.replace("/", "\\/")], ids=["plain", "escaped"])
+def test_a_message_that_repeats_the_token_is_told_without_it(written: str) -> None:
+    body = b'{"code":2,"message":"no such token: ' + written.encode() + b'"}'
     refusal = b"HTTP/1.1 401 Made-Up\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
     async def act(client: ConversionsClient, _: Peers) -> Answer:
