@@ -52,7 +52,7 @@ class Worth:
             self._discounted = after / before
         not_goods = _not_goods(lines, before)
         taken_out = _sum(line.gross for line in not_goods)
-        if taken_out > after and before:
+        if taken_out > after and before is not None and before > 0:
             taken_out *= after / before  # so the discount was given on these as well
         items = after - taken_out
         if self._removes or self._adds:

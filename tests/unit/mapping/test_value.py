@@ -187,3 +187,11 @@ def test_a_discount_on_gift_cards_is_taken_out_with_them(
     order = an_order(totals=totals({"items_gross": gross, "items_net": net}), lines=lines)
 
     assert worth(order)[0] == value
+
+
+def test_a_sum_below_nought_is_no_measure_of_a_discount() -> None:
+    card = a_line(type="GIFT_CARD", unit_price=Decimal(10))
+
+    problems = problems_of(an_order(totals=totals({"items_gross": "-10", "items_net": "5"}), lines=[card]))
+
+    assert [problem.partition(":")[0] for problem in problems] == ["totals.items_net"]
