@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, assert_never
@@ -32,8 +31,6 @@ from consumer.records import (
     Decoded,
     Event,
     Expired,
-    Hold,
-    HoldCause,
     Invalid,
     Letter,
     Mapped,
@@ -48,6 +45,7 @@ from consumer.records import (
 )
 from consumer.registry_answers import RegistryUnreachable, SchemaFound, SchemaRefused, SchemaUnknown
 from consumer.remarks import Remarks
+from consumer.reporting import Reporter
 from consumer.stages.batcher import Batcher, Repeats
 from consumer.stages.deadletter import DeadLetters
 from consumer.stages.decoder import Decoder
@@ -131,14 +129,20 @@ class Pipeline:
         self._clock = clock
         self._books = Books(config.limits)
         self._in_test = config.accounts_in_test
+        self._reporter = Reporter(
+            self._books,
+            clock,
+            source=stages.source,
+            lookups=stages.lookups,
+            sink=stages.sink,
+            dead_letters=stages.dead_letters,
+        )
         self._remarks = Remarks(self._books.tallies.remarks)
         self._leaving: set[Assignment] = set()
         self._full_since_s: float | None = None
         self._sipped_s = 0.0
         self._commit_at_s = 0.0
         self._stop = threading.Event()
-        self._told: dict[str, Hold] = {}
-        self._told_of_api: Hold | None = None
         self._is_member = False
         self._is_broken = False
         self.snapshot = Snapshot()
@@ -458,54 +462,8 @@ class Pipeline:
         """To be read by other threads only after `run` has returned; until then `snapshot` shows it."""
         return self._books.ledger
 
-    def _tell_of_holds(self) -> None:
-        """One line when an account is held for a cause that is new for it, and one when it is well again."""
-        held = dict(self._sink.holds())
-        for account, hold in held.items():
-            if account not in self._told or self._told[account].cause is not hold.cause:
-                about = {"ad_account_id": account, "cause": hold.cause.value, "detail": hold.detail}
-                if hold.cause in (HoldCause.THROTTLED, HoldCause.UNAVAILABLE):  # these end by themselves
-                    _log.warning("ad_account_held", **about)
-                else:
-                    _log.error("ad_account_held", **about)
-        for account in self._told.keys() - held.keys():
-            _log.info("ad_account_released", ad_account_id=account, cause=self._told[account].cause.value)
-        self._told = held
-        api = self._sink.api_hold
-        if api is not None and self._told_of_api is None:
-            _log.warning("api_held", cause=api.cause.value, detail=api.detail)
-        elif api is None and self._told_of_api is not None:
-            _log.info("api_released", cause=self._told_of_api.cause.value)
-        self._told_of_api = api
-
     def _publish(self) -> None:
-        """Say what has changed about holds, and show other threads how things stand."""
-        self._tell_of_holds()
-        books = self._books
-        books.post()
-        self.snapshot = Snapshot(
-            at_s=self._clock.monotonic_s(),
-            is_member=self._is_member,
-            partitions=len(books),
-            paused=self._source.paused,
-            in_hand_events=books.in_hand.events,
-            in_hand_bytes=books.in_hand.size_bytes,
-            in_flight=self._sink.in_flight,
-            letters_waiting=self._dead_letters.waiting,
-            commit_failures=self._source.commit_failures,
-            held_accounts=dict(Counter(hold.cause for hold in self._told.values())),
-            holds=self._holds(),
-            tallies=books.tallies.copy(),
-            ledger=books.ledger.as_dict(),
-        )
-
-    def _holds(self) -> dict[HoldCause, int]:
-        holds = self._lookups.holds | self._source.holds
-        if self._dead_letters.hold is not None:
-            holds[self._dead_letters.hold] = self._dead_letters.waiting
-        if self._told_of_api is not None:
-            holds[self._told_of_api.cause] = 1
-        return holds
+        self.snapshot = self._reporter.report(is_member=self._is_member)
 
 
 def _told(problems: tuple[str, ...]) -> str:
