@@ -18,6 +18,7 @@ from consumer.records import Batch, Hold, HoldCause
 TRIPPED_AFTER = 3
 """Failures in a row after which an account is tried with one request at a time."""
 _OF_THE_API = frozenset({HoldCause.UNAVAILABLE, HoldCause.AMBIGUOUS})
+_OF_THE_ACCOUNT = frozenset({HoldCause.UNAUTHORIZED, HoldCause.FORBIDDEN})
 _attempts_of = attrgetter("attempts")
 
 
@@ -49,6 +50,8 @@ class Account:
     in_flight: int = 0
     failures: int = 0
     """In a row."""
+    silent_since_s: float | None = None
+    """Monotonic time of the first request since which none told anything of the account or its events."""
     failed_probes: int = 0
     """Its failures while the API as a whole is down: others ask before it does so again."""
     not_before_s: float = 0.0
@@ -126,6 +129,7 @@ class Account:
     def spoke(self, now_s: float) -> None:
         """The API looked at its events, whatever it said of them: nothing is wrong with the account."""
         self.failures = 0
+        self.silent_since_s = None
         self.not_before_s = self.paused_until_s
         if now_s >= self.paused_until_s:
             self.hold = None
@@ -145,6 +149,21 @@ class Account:
         """As the server wishes."""
         self.paused_until_s = max(self.paused_until_s, until_s)
         self.wait(until_s)
+
+    def fail(self, now_s: float, *, is_silent: bool = True) -> None:
+        """A request told nothing of its events; a silent one nothing of the account either."""
+        self.failures += 1
+        if not is_silent:
+            self.silent_since_s = None
+        elif self.silent_since_s is None:
+            self.silent_since_s = now_s
+
+    def is_out(self, now_s: float, hold_s: float) -> bool:
+        """Is it held for a cause of its own, or silent for so long that it is to be treated alike?"""
+        if self.hold is None or self.hold.cause is HoldCause.THROTTLED:
+            return False
+        is_silent = self.silent_since_s is not None and now_s - self.silent_since_s >= hold_s
+        return self.hold.cause in _OF_THE_ACCOUNT or is_silent
 
     def hold_for(self, cause: HoldCause, now_s: float, detail: str) -> None:
         """Say why it is not served, since its cause began."""
