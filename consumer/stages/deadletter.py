@@ -7,32 +7,56 @@ record here for another try; what is wrong with the letter (too large) makes the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from enum import IntEnum
+from itertools import chain
+from typing import Any, Literal
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from consumer.errors import ConfigError, FatalError
-from consumer.records import Assignment, Headers, HoldCause, Letter
+from consumer.letters import letter_headers, origin_of
+from consumer.records import Assignment, Headers, HoldCause, Letter, Record
 from consumer.timing import Clock
 
-PREFIX = "conversions."
-"""Of every header that is ours; the producer's own headers stay as they were."""
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE})
 _RETRY_S = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class LetterTopics:
+    """Where letters go, by the topic of their record; of a replayed one by the topic where it first failed."""
+
+    default: str
+    by_source: Mapping[str, str] = field(default_factory=dict)
+    """Of the topics whose letters go elsewhere."""
+    replays: str | None = None
+    """The topic of what is tried again."""
+
+    def of(self, source: str) -> str:
+        return self.by_source.get(source, self.default)
+
+
+class _Form(IntEnum):
+    """What a letter repeats of its record; each form leaves out more."""
+
+    WHOLE = 0
+    WITHOUT_HEADERS = 1
+    POINTER = 2
+    """The key alone."""
+    REFERENCE = 3
+    """Nothing."""
+
+
 @dataclass(eq=False, slots=True)
 class _Posting:
-    """A letter on its way, and how much of it is still meant to be written."""
+    """A letter on its way, and how much of its record is still meant to be written."""
 
     letter: Letter
     failed_s: float
     """Unix seconds at which the record was given up."""
-    slimmed: int = 0
-    """0: whole; 1: without the record's own headers; 2: without its value, a pointer to the original."""
+    form: _Form
     not_before_s: float = 0.0
 
 
@@ -41,10 +65,11 @@ class DeadLetters:
 
     Args:
         properties: Of librdkafka's producer, with acks=all.
-        topic: Where letters go.
+        topics: Where letters go.
+        payload: Do they repeat their records, or only refer to them?
         group: The consumer group that gave up, for the header.
         clock: For the spacing of retries.
-        alarm: Told once whenever the topic starts to refuse letters, with the client's error name.
+        alarm: Told once whenever letters start to be refused: by which topic, and the client's error name.
         is_ours: Is this assignment still ours? Letters of others are not tried again: the next owner writes its own.
 
     Raises:
@@ -55,10 +80,11 @@ class DeadLetters:
         self,
         properties: dict[str, Any],
         *,
-        topic: str,
+        topics: LetterTopics,
+        payload: Literal["original", "reference"] = "original",
         group: str,
         clock: Clock,
-        alarm: Callable[[str], None],
+        alarm: Callable[[str, str], None],
         is_ours: Callable[[Assignment], bool],
     ) -> None:
         try:
@@ -66,7 +92,8 @@ class DeadLetters:
             self._producer = Producer({**properties, "batch.num.messages": 1})
         except KafkaException as error:
             raise ConfigError([f"kafka: the producer refuses its settings: {error.args[0].str()}"]) from error
-        self._topic = topic
+        self._topics = topics
+        self._form = _Form.REFERENCE if payload == "reference" else _Form.WHOLE
         self._group = group
         self._clock = clock
         self._alarm = alarm
@@ -79,7 +106,7 @@ class DeadLetters:
 
     def send(self, letter: Letter) -> None:
         """Write a letter; it comes back from `poll` once it is safe."""
-        self._produce(_Posting(letter, self._clock.wall_s()))
+        self._produce(_Posting(letter, self._clock.wall_s(), self._form))
 
     def poll(self) -> list[Letter]:
         """Serve the producer.
@@ -114,6 +141,11 @@ class DeadLetters:
         """The letters for records of these assignments that the producer has and did not answer yet."""
         return [p.letter for p in self._on_the_way if p.letter.record.assignment in assignments]
 
+    def find(self, records: Set[Record]) -> Iterator[Letter]:
+        """The letters for these records that are here."""
+        postings = chain(self._on_the_way, self._retries)
+        return (posting.letter for posting in postings if posting.letter.record in records)
+
     def abandon(self, assignments: set[Assignment]) -> list[Letter]:
         """Give up the letters of these assignments that wait for another try; returns them."""
         gone = [p.letter for p in self._retries if p.letter.record.assignment in assignments]
@@ -127,72 +159,54 @@ class DeadLetters:
         self._producer.purge()
 
     def _produce(self, posting: _Posting) -> None:
-        letter = posting.letter
-        message = letter.record.message
+        form, message = posting.form, posting.letter.record.message
+        topic, headers = self._addressed(posting)
         self._on_the_way.add(posting)
         try:
             self._producer.produce(
-                self._topic,
-                key=message.key(),
-                value=message.value() if posting.slimmed < 2 else None,
-                headers=_headers(posting, self._group),
-                on_delivery=lambda error, _: self._delivered(posting, error),
+                topic,
+                key=message.key() if form < _Form.REFERENCE else None,
+                value=message.value() if form < _Form.POINTER else None,
+                headers=headers,  # type: ignore[arg-type]  # a list is invariant, and header values may be text too
+                on_delivery=lambda error, _: self._delivered(posting, topic, error),
             )
         except BufferError:
-            self._failed(posting, None)
+            self._failed(posting, topic, None)
         except KafkaException as error:
-            self._failed(posting, error.args[0])
+            self._failed(posting, topic, error.args[0])
 
-    def _delivered(self, posting: _Posting, error: KafkaError | None) -> None:
+    def _addressed(self, posting: _Posting) -> tuple[str, Headers]:
+        """Where the letter goes, and with what headers."""
+        record, form = posting.letter.record, posting.form
+        origin = origin_of(record.headers()) if record.assignment.topic == self._topics.replays else None
+        if isinstance(origin, str):  # whatever it is, it first failed here
+            origin = None
+        headers = letter_headers(
+            posting.letter,
+            group=self._group,
+            failed_s=posting.failed_s,
+            origin=origin,
+            is_value_omitted=(form >= _Form.POINTER and record.message.value() is not None)
+            or (origin is not None and origin.is_value_omitted),
+            are_headers_omitted=form > _Form.WHOLE,
+        )
+        return self._topics.of(record.assignment.topic if origin is None else origin.topic), headers
+
+    def _delivered(self, posting: _Posting, topic: str, error: KafkaError | None) -> None:
         if error is not None:
-            self._failed(posting, error)
+            self._failed(posting, topic, error)
             return
         self._on_the_way.remove(posting)
         self.hold = None
         self._done.append(posting.letter)
 
-    def _failed(self, posting: _Posting, error: KafkaError | None) -> None:
+    def _failed(self, posting: _Posting, topic: str, error: KafkaError | None) -> None:
         self._on_the_way.remove(posting)
-        if error is not None and error.code() in _TOO_LARGE and posting.slimmed < 2:
-            posting.slimmed += 1
+        if error is not None and error.code() in _TOO_LARGE and posting.form < _Form.POINTER:
+            posting.form = _Form(posting.form + 1)
         else:
             posting.not_before_s = self._clock.monotonic_s() + _RETRY_S
             if error is not None and self.hold is None:
                 self.hold = HoldCause.DEAD_LETTER_TOPIC
-                self._alarm(error.name())
+                self._alarm(topic, error.name())
         self._retries.append(posting)
-
-
-def _headers(posting: _Posting, group: str) -> list[tuple[str, str | bytes | None]]:
-    """The record's own headers, then ours; ours replace those of an earlier failure."""
-    letter, slimmed = posting.letter, posting.slimmed
-    record, where = letter.record, letter.record.assignment
-    ours: dict[str, str] = {
-        "reason": letter.reason,
-        "detail": letter.detail,
-        "stage": letter.stage,
-        "topic": where.topic,
-        "partition": str(where.partition),
-        "offset": str(record.offset),
-        "timestamp": str(record.message.timestamp()[1]),
-        "group": group,
-        "attempts": str(letter.attempts),
-        "first-failed-at": _iso(letter.first_failed_s or posting.failed_s),
-        "failed-at": _iso(posting.failed_s),
-        "replays": "0",
-    }
-    optional = {
-        "ad-account-id": letter.ad_account_id,
-        "event-id": letter.event_id,
-        "http-status": letter.http_status,
-        "api-code": letter.api_code,
-        "value-omitted": "true" if slimmed == 2 and record.message.value() is not None else None,
-    }
-    ours |= {name: str(value) for name, value in optional.items() if value is not None}
-    added = {PREFIX + name: value.encode() for name, value in ours.items()}
-    original: Headers = [] if slimmed else record.headers() or []
-    return [*((name, value) for name, value in original if name not in added), *added.items()]
-
-
-def _iso(unix_s: float) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")

@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 
 from consumer.demo.broker import ApiKey
 from consumer.records import DeadLetterReason, HoldCause, Letter
-from consumer.stages.deadletter import DeadLetters
+from consumer.stages.deadletter import DeadLetters, LetterTopics
 from consumer.timing import ManualClock
 from tests.harness.cluster import Cluster, EmbeddedCluster, RealCluster
 from tests.harness.ledger import Settlement, read_letters
@@ -84,6 +84,7 @@ def test_a_letter_too_large_for_its_topic_becomes_a_pointer_to_the_record(world:
     assert (large.key, large.value, large.why["value-omitted"]) == (b"a large one", None, "true")
     assert (large.why["topic"], large.why["partition"], large.why["offset"]) == (topic, "0", "1")
     assert (trailed.value, trailed.headers, trailed.why.get("value-omitted")) == (b"not avro", (), None)
+    assert [each.why.get("headers-omitted") for each in (small, large, trailed)] == [None, None, "true"]
 
 
 def test_tombstones_are_skipped_and_passed(cluster: Cluster, children: Children, tmp_path: Path) -> None:
@@ -105,10 +106,15 @@ def test_tombstones_are_skipped_and_passed(cluster: Cluster, children: Children,
 def test_a_letter_whose_assignment_has_ended_is_not_tried_again(embedded: EmbeddedCluster, *, is_ours: bool) -> None:
     embedded.create_topic("letters", 1)
     clock = ManualClock()
-    refused: list[str] = []
+    refused: list[tuple[str, ...]] = []
     properties = {"bootstrap.servers": embedded.bootstrap_servers}
     letters = DeadLetters(
-        properties, topic="letters", group="a-group", clock=clock, alarm=refused.append, is_ours=lambda _: is_ours
+        properties,
+        topics=LetterTopics("letters"),
+        group="a-group",
+        clock=clock,
+        alarm=lambda *why: refused.append(why),
+        is_ours=lambda _: is_ours,
     )
     embedded.broker.push_errors(ApiKey.PRODUCE, [INVALID_RECORD])
     letter = Letter(record_of(), DeadLetterReason.INVALID, "map", "why")
