@@ -1,0 +1,39 @@
+"""A short name for what decides the mapping: two events with the same one were made by the same rules."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from consumer import __version__
+from consumer.config import Config
+
+_LENGTH = 16
+
+
+def mapping_digest(config: Config) -> str:
+    """The first 16 hexadecimal digits of a SHA-256 over the mapping code's release and the settings that shape events.
+
+    The settings are which mapping each topic takes, and the sections `events`, `privacy`, `routing` and `dedup` with
+    their defaults, as JSON with sorted keys; where the order of a list means nothing, it is sorted too. How records
+    are read, batched and sent changes nothing of an event, and nothing of this.
+    """
+    decides = {
+        "release": __version__,
+        "topics": {name: topic.mapping for name, topic in config.topics.items()},
+        **config.model_dump(mode="json", include={"events", "privacy", "routing", "dedup"}),
+    }
+    text = orjson.dumps(_in_order(decides), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()[:_LENGTH]
+
+
+def _in_order(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _in_order(inner) for key, inner in value.items()}
+        case list():
+            return sorted(value)  # names only, in all of these sections
+        case _:
+            return value
