@@ -25,12 +25,15 @@ from confluent_kafka import Message as KafkaMessage
 from consumer.errors import ConfigError, FatalError
 from consumer.records import Assignment, CommitPoint, HoldCause, Record
 from consumer.timing import Clock
+from consumer.watchdog import Pulse
 
 _log = structlog.get_logger(__name__)
 
 _ASK_TIMEOUT_S = 10.0
 _ASK_AGAIN_S = 1.0
 _COMMIT_PATIENCE_S = 5.0
+_CONFIRM_AFTER_S = 10.0
+_MAY_BE_DONE_LATER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT})  # noqa: SLF001
 _RECORD_OVERHEAD_BYTES = 200  # what a message and its bookkeeping take besides key and value
 
 StartAt = Literal["earliest", "latest"] | datetime
@@ -69,6 +72,8 @@ class _Live:
     """Offset and metadata of the last commit the broker has confirmed."""
     requested: tuple[int, str] | None = None
     requested_s: float = 0.0
+    confirm_at_s: float | None = None
+    """When to say the last commit once more, as an earlier one may be carried out after it."""
     takes_metadata: bool = True
     """False once the broker has refused some as too large: then offsets go without."""
 
@@ -83,9 +88,12 @@ class Source:
     Args:
         properties: Of librdkafka's consumer, as `kafka_settings.consumer_properties` makes them.
         topics: To subscribe to.
+        replay_topic: To subscribe to as well; it need not exist. Read from its start, wherever the others start: what
+            stands there was put there to be tried again, perhaps before we knew of the topic.
         start_at: Where a partition without a commit starts.
         is_incremental: Does this member hand over partition by partition (cooperative, KIP-848)?
         clock: For the spacing of questions and commits.
+        pulse: Told of every call that may have to wait for a broker.
 
     Raises:
         ConfigError: librdkafka refuses a property.
@@ -96,14 +104,18 @@ class Source:
         properties: dict[str, Any],
         *,
         topics: Iterable[str],
+        replay_topic: str | None = None,
         start_at: StartAt,
         is_incremental: bool,
         clock: Clock,
+        pulse: Pulse,
     ) -> None:
-        self._topics = list(topics)
+        self._topics = [*topics, *([] if replay_topic is None else [replay_topic])]
+        self._replay_topic = replay_topic
         self._start_at = start_at
         self._is_incremental = is_incremental
         self._clock = clock
+        self._pulse = pulse
         self._live: dict[_Key, _Live] = {}
         self._unplaced: dict[_Key, float] = {}
         self._beyond_end: set[_Key] = set()
@@ -137,7 +149,8 @@ class Source:
         """
         self._ask_again()
         try:
-            messages = self._consumer.consume(most, wait_s)
+            with self._pulse.within("consume"):
+                messages = self._consumer.consume(most, wait_s)
         except KafkaException as error:
             raise FatalError(f"the Kafka client gave up: {error.args[0].name()}") from error
         self._raise_failure()
@@ -175,6 +188,8 @@ class Source:
                 taken.append(Jump(live.assignment, offset))
         elif code == KafkaError._AUTO_OFFSET_RESET and live is not None:  # noqa: SLF001
             taken += self._find_again(live)
+        elif code == KafkaError.UNKNOWN_TOPIC_OR_PART and key[0] == self._replay_topic:
+            pass  # most groups never need one
         else:
             _log.warning("kafka_read_failed", topic=key[0], partition=key[1], error=error.name())
 
@@ -182,7 +197,8 @@ class Source:
         """The position is outside the log: go on at its start if retention took records, else hold."""
         key = (live.assignment.topic, live.assignment.partition)
         try:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=_ASK_TIMEOUT_S)
+            with self._pulse.within("get_watermark_offsets"):
+                low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=_ASK_TIMEOUT_S)
             if live.next_offset > high:
                 self._hold_beyond_end(key, live.next_offset)
                 return []
@@ -217,6 +233,18 @@ class Source:
             offset=offset,
             remedy="the log ends below the committed offset; set the group's offset to where reading shall go on",
         )
+
+    def has_more(self, assignment: Assignment) -> bool:
+        """Is there more to be read, as far as the last fetch told? Of a paused partition nobody knows."""
+        key = (assignment.topic, assignment.partition)
+        live = self._live.get(key)
+        if live is None or key in self._paused:
+            return True
+        try:
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True)
+        except KafkaException:
+            return True
+        return high < 0 or live.next_offset < high
 
     # --- pausing -------------------------------------------------------------------------------------------
 
@@ -259,6 +287,9 @@ class Source:
         Never waits: a synchronous commit hung for minutes against a silent broker, and librdkafka holds a hand-over
         and `close` for those under way. Left out are points of assignments that are no longer ours, points that the
         broker has confirmed already, and, unless `is_final`, partitions whose last commit it has not answered yet.
+
+        A commit that got no answer may lie with a slow broker and be carried out after the one that followed it on
+        another connection: then the group's offset goes back. So after such a failure the last one is said once more.
         """
         now_s = self._clock.monotonic_s()
         moved: list[TopicPartition] = []
@@ -269,7 +300,8 @@ class Source:
             if live is None or live.assignment is not point.assignment:
                 continue
             wanted = live.wanted(point)
-            if wanted == live.acknowledged:
+            is_to_confirm = live.confirm_at_s is not None and (is_final or now_s >= live.confirm_at_s)
+            if wanted == live.acknowledged and not is_to_confirm:
                 continue
             if live.requested is not None and not is_final and now_s - live.requested_s < _COMMIT_PATIENCE_S:
                 continue
@@ -284,6 +316,8 @@ class Source:
                 remapped.append(partition)
             live.requested = wanted
             live.requested_s = now_s
+            if is_to_confirm:
+                live.confirm_at_s = None
         if moved:
             self._commit_moved(moved)
         if remapped:
@@ -315,6 +349,8 @@ class Source:
             live = self._live.get((partition.topic, partition.partition))
             if live is not None:
                 live.requested = None
+                if error.code() in _MAY_BE_DONE_LATER:
+                    live.confirm_at_s = self._clock.monotonic_s() + _CONFIRM_AFTER_S
                 live.takes_metadata = live.takes_metadata and error.code() != KafkaError.OFFSET_METADATA_TOO_LARGE
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
@@ -334,6 +370,8 @@ class Source:
                     failed.setdefault(failure, []).append(partition)
                 elif live.requested is not None and live.requested[0] == partition.offset:
                     live.acknowledged, live.requested = live.requested, None
+                elif live.acknowledged is not None and partition.offset < live.acknowledged[0]:
+                    live.confirm_at_s = self._clock.monotonic_s()  # an older commit was carried out last
             for failure, those in failed.items():
                 self._not_committed(those, failure)
 
@@ -368,9 +406,10 @@ class Source:
         placed: dict[_Key, TopicPartition] = {}
         assignments: list[Assignment] = []
         try:
-            committed = self._consumer.committed(
-                [TopicPartition(p.topic, p.partition) for p in partitions], timeout=_ASK_TIMEOUT_S
-            )
+            with self._pulse.within("committed"):
+                committed = self._consumer.committed(
+                    [TopicPartition(p.topic, p.partition) for p in partitions], timeout=_ASK_TIMEOUT_S
+                )
         except KafkaException as error:
             _log.warning("positions_unknown", error=error.args[0].name(), partitions=len(partitions))
             return placed, assignments
@@ -381,7 +420,8 @@ class Source:
             key = (partition.topic, partition.partition)
             has_commit = partition.offset >= 0
             try:
-                low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=timeout_s)
+                with self._pulse.within("get_watermark_offsets"):
+                    low, high = self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=timeout_s)
                 start = partition.offset if has_commit else self._first_offset(key, low, high, timeout_s)
             except KafkaException as error:
                 # One without a leader must keep neither the others nor this thread waiting.
@@ -403,12 +443,13 @@ class Source:
         return placed, assignments
 
     def _first_offset(self, key: _Key, low: int, high: int, timeout_s: float) -> int:
-        if self._start_at == "earliest":
+        if self._start_at == "earliest" or key[0] == self._replay_topic:
             return low
         if self._start_at == "latest":
             return high
         since_ms = int(self._start_at.timestamp() * 1_000)
-        (found,) = self._consumer.offsets_for_times([TopicPartition(*key, since_ms)], timeout=timeout_s)
+        with self._pulse.within("offsets_for_times"):
+            (found,) = self._consumer.offsets_for_times([TopicPartition(*key, since_ms)], timeout=timeout_s)
         return found.offset if found.offset >= 0 else high
 
     def _ask_again(self) -> None:
@@ -465,7 +506,8 @@ class Source:
     def _failures_kept(self) -> Iterator[None]:
         """Keep an exception for `take` to raise: leaving a callback inside `consume` it would destroy messages."""
         try:
-            yield
+            with self._pulse.within(None):
+                yield
         except BaseException as failure:  # noqa: BLE001 - raised again by `_raise_failure`
             self._failure = self._failure or failure
 
@@ -479,5 +521,6 @@ class Source:
 
     def close(self) -> None:
         """Leave the group. Commits under way are finished first; assignments still ours are revoked."""
-        self._consumer.close()
+        with self._pulse.within("close"):
+            self._consumer.close()
         self._raise_failure()

@@ -13,7 +13,8 @@ from consumer.demo.broker import ApiKey
 from consumer.errors import FatalError
 from consumer.records import Assignment, CommitPoint, Record
 from consumer.stages.source import Jump, Source, StartAt
-from consumer.timing import SystemClock
+from consumer.timing import Clock, ManualClock, SystemClock
+from consumer.watchdog import Pulse
 from tests.harness.cluster import FAST_FETCH, FAST_GROUP, Cluster, EmbeddedCluster, unique
 from tests.harness.ledger import committed_offsets
 from tests.harness.processes import eventually
@@ -54,8 +55,14 @@ class Member:
         if topic is None:
             cluster.create_topic(self.topic, 1)
         self.heard = Heard()
+        self.pulse = Pulse(SystemClock())
 
-    def join(self, start_at: StartAt = "earliest", properties: Mapping[str, object] | None = None) -> Source:
+    def join(
+        self,
+        start_at: StartAt = "earliest",
+        properties: Mapping[str, object] | None = None,
+        clock: Clock | None = None,
+    ) -> Source:
         all_properties = {
             "bootstrap.servers": self.cluster.bootstrap_servers,
             "group.id": self.group,
@@ -69,7 +76,12 @@ class Member:
             **(properties or {}),
         }
         source = Source(
-            all_properties, topics=[self.topic], start_at=start_at, is_incremental=True, clock=SystemClock()
+            all_properties,
+            topics=[self.topic],
+            start_at=start_at,
+            is_incremental=True,
+            clock=clock or SystemClock(),
+            pulse=self.pulse,
         )
         source.subscribe(self.heard)
         return source
@@ -143,6 +155,31 @@ def test_a_failing_callback_destroys_nothing_silently(member: Member) -> None:
     assert member.committed() is None
 
 
+def test_the_watchdog_is_told_of_calls_that_may_wait_and_of_callbacks_within_them(
+    member: Member, closing: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hand-over waits for Pinterest within `consume`: that is no call that hangs."""
+    calls: list[str | None] = []
+    beat = member.pulse.beat
+
+    def beat_and_note() -> None:
+        beat()
+        calls.append(member.pulse.latest[1])
+
+    monkeypatch.setattr(member.pulse, "beat", beat_and_note)
+    member.heard.on_assigned = lambda: calls.append("the callback")
+    member.write(1)
+    source = member.join()
+    closing.append(source)
+
+    read(source, lambda items: len(items) >= 1)
+
+    at = calls.index("the callback")
+    assert calls[at - 1] is None
+    assert {"consume", "committed", "get_watermark_offsets"} <= set(calls)
+    assert calls[-1] is None
+
+
 def test_metadata_alone_can_be_committed_while_the_front_stands_still(member: Member, closing: list[Source]) -> None:
     member.write(5)
     source = member.join()
@@ -175,6 +212,52 @@ def test_a_commit_never_goes_back(member: Member, closing: list[Source]) -> None
         source.commit([CommitPoint(assignment, 3, "")])
 
     assert member.committed() == 4
+
+
+def carried_out_late(source: Source, member: Member, offset: int) -> None:
+    """As by a broker that was slow with an earlier commit of the member's."""
+    source._consumer.commit(offsets=[TopicPartition(member.topic, 0, offset)], asynchronous=False)
+    assert member.committed() == offset
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["its answer comes", "no answer comes"])
+def test_a_commit_that_was_carried_out_late_does_not_keep_the_offset_back(
+    embedded_member: Member, closing: list[Source], *, is_told: bool
+) -> None:
+    member, clock = embedded_member, ManualClock()
+    member.write(5)
+    source = member.join(clock=clock)
+    closing.append(source)
+    read(source, lambda items: len(items) >= 5)
+    (assignment,) = member.heard.has
+    if not is_told:
+        source._on_commit(KafkaError(KafkaError._TIMED_OUT), [TopicPartition(member.topic, 0, 3)])
+    commit(source, assignment, 5)
+    carried_out_late(source, member, 3)
+    if is_told:
+        source._on_commit(None, [TopicPartition(member.topic, 0, 3)])
+
+    clock.advance(10)
+    source.commit([CommitPoint(assignment, 5, "")])
+
+    read(source, lambda _: source.is_committed(CommitPoint(assignment, 5, "")) and member.committed() == 5)
+
+
+def test_a_commit_that_was_answered_is_said_once(embedded_member: Member, closing: list[Source]) -> None:
+    member, clock = embedded_member, ManualClock()
+    member.write(5)
+    source = member.join(clock=clock)
+    closing.append(source)
+    read(source, lambda items: len(items) >= 5)
+    (assignment,) = member.heard.has
+    commit(source, assignment, 5)
+    carried_out_late(source, member, 3)
+
+    clock.advance(100)
+    source.commit([CommitPoint(assignment, 5, "")])
+    source.take(1, 0.2)
+
+    assert member.committed() == 3
 
 
 def test_a_commit_for_an_assignment_that_ended_is_not_made(member: Member) -> None:
