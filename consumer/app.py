@@ -19,6 +19,7 @@ from consumer.config import Config
 from consumer.errors import ConfigError
 from consumer.health import HealthServer
 from consumer.logs import kafka_logger
+from consumer.mapping.digest import mapping_digest
 from consumer.pinterest.auth import Tokens
 from consumer.pinterest.client import ConversionsClient
 from consumer.pinterest.token_keeper import kept_tokens
@@ -26,14 +27,17 @@ from consumer.pipeline import Mail, OutboxFailed, Pipeline, Stages
 from consumer.records import Batch, SchemaRef
 from consumer.registry import Registry
 from consumer.stages.batcher import Batcher, Repeats
-from consumer.stages.deadletter import DeadLetters
+from consumer.stages.deadletter import DeadLetters, LetterTopics
 from consumer.stages.decoder import Decoder
 from consumer.stages.lookups import Lookups
 from consumer.stages.mapper import Mapper
+from consumer.stages.receipts import Receipts
 from consumer.stages.sink import BatchResult, Sink
 from consumer.stages.source import Source
 from consumer.telemetry import Telemetry
 from consumer.timing import Clock, SystemClock
+from consumer.topics import TopicSettings
+from consumer.watchdog import Pulse, Watchdog
 
 _log = structlog.get_logger(__name__)
 
@@ -117,11 +121,20 @@ async def _carry(config: Config, tokens: Tokens, clock: Clock) -> int:
     )
     registry = Registry(config.schema_registry) if config.schema_registry.url is not None else None
     outbox = AsyncOutbox(client, registry, inbox)
-    pipeline = build(config, outbox, inbox, clock)
+    pulse = Pulse(clock)
+    watchdog = Watchdog(pulse, clock)
+    pipeline = build(config, outbox, inbox, clock, pulse)
     in_test = config.accounts_in_test
-    telemetry = Telemetry(lambda: pipeline.snapshot, is_test=config.pinterest.test, accounts_in_test=len(in_test))
-    health = HealthServer(config, snapshot=lambda: pipeline.snapshot, metrics=telemetry.render, clock=clock)
+    telemetry = Telemetry(
+        lambda: pipeline.snapshot,
+        is_test=config.pinterest.test,
+        accounts_in_test=len(in_test),
+        requests=lambda: client.requests,
+        stalls=lambda: watchdog.stalls,
+    )
+    health = HealthServer(config, snapshot=lambda: pipeline.snapshot, metrics=telemetry.render, stall=watchdog.stall)
     port = await health.start()
+    watching = asyncio.create_task(watchdog.watch())
     _stop_on_signals(pipeline)
     _log.info("started", group=config.group_id, topics=sorted(config.topics), health_port=port)
     if config.pinterest.test:
@@ -136,17 +149,19 @@ async def _carry(config: Config, tokens: Tokens, clock: Clock) -> int:
         raise
     finally:
         # First of all, as everything that follows only tidies up.
-        ledger = pipeline.ledger.as_dict()
+        ledger = pipeline.closing_ledger()
         sys.stdout.write(orjson.dumps(ledger, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n")
         sys.stdout.flush()
+        watching.cancel()
         await outbox.aclose()
         await health.aclose()
         telemetry.shutdown()
-    _log.info("stopped", balanced=ledger["balanced"])
-    return 0 if ledger["balanced"] else 1
+    missing = sum(ledger["missing_offsets"].values())
+    _log.info("stopped", balanced=ledger["balanced"], missing_offsets=missing)
+    return 0 if ledger["balanced"] and not missing else 1
 
 
-def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], clock: Clock) -> Pipeline:
+def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], clock: Clock, pulse: Pulse) -> Pipeline:
     """The pipeline with its real stages.
 
     Raises:
@@ -156,14 +171,19 @@ def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], c
     def is_live(assignment: Any) -> bool:
         return pipeline.is_live(assignment)
 
+    def is_open(assignment: Any) -> bool:
+        return pipeline.is_open(assignment)
+
     kafka = config.kafka
     stages = Stages(
         source=Source(
             kafka_settings.consumer_properties(config) | {"logger": kafka_logger()},
             topics=config.topics,
+            replay_topic=config.replay_topic,
             start_at=kafka.start_at,
             is_incremental=kafka.group_protocol == "consumer" or kafka.assignment_strategy == "cooperative-sticky",
             clock=clock,
+            pulse=pulse,
         ),
         decoder=Decoder(config.topics),
         lookups=Lookups(unknown_grace_s=config.schema_registry.unknown_grace_s),
@@ -182,17 +202,30 @@ def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], c
                 for name, account in config.ad_accounts.items()
                 if account.requests_per_minute is not None
             },
+            most_parked=config.limits.max_events,
         ),
         dead_letters=DeadLetters(
             kafka_settings.producer_properties(kafka) | {"logger": kafka_logger()},
-            topic=config.dead_letter_topic,
+            topics=LetterTopics(config.dead_letter_topic, config.own_dead_letter_topics, config.replay_topic),
+            payload=config.dead_letters.payload,
             group=config.group_id,
             clock=clock,
-            alarm=lambda error: _log.error("dead_letter_topic_refuses", topic=config.dead_letter_topic, error=error),
+            alarm=lambda topic, error: _log.error("dead_letter_topic_refuses", topic=topic, error=error),
             is_ours=is_live,
         ),
+        receipts=Receipts(
+            kafka_settings.producer_properties(kafka) | {"logger": kafka_logger()},
+            topic=config.receipts_topic,
+            mapping=mapping_digest(config),
+            clock=clock,
+            alarm=lambda error: _log.error("receipts_topic_refuses", topic=config.receipts_topic, error=error),
+            is_ours=is_open,
+        )
+        if config.writes_receipts
+        else None,
     )
-    pipeline = Pipeline(config, stages, outbox, inbox, clock)
+    topics = TopicSettings(kafka_settings.client_properties(kafka) | {"logger": kafka_logger()}, clock=clock)
+    pipeline = Pipeline(config, stages, outbox, inbox, clock, topics=topics, pulse=pulse)
     return pipeline
 
 

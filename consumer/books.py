@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from consumer.config import Limits
 from consumer.ledger import Entry, Ledger
 from consumer.records import Assignment, CommitPoint, DeadLetterReason, Event, Record, SkipReason
+from consumer.shares import Shares
 from consumer.stages.offsets import MAX_METADATA_CHARS, SettledMap, Tracker
 from consumer.tallies import InHand, Tallies
 
-_MAP_FULL = 0.75
-_MAP_ROOMY = 0.5
+_FULL = 0.75
+_ROOMY = 0.5
 
 
 class Books:
@@ -29,8 +30,11 @@ class Books:
         self.in_hand = InHand(limits.max_events, limits.max_bytes)
         self.ledger = Ledger()
         self.tallies = Tallies()
-        self.map_full: set[Assignment] = set()
-        """Assignments whose map has little room left in a commit: no new work on these until it has."""
+        self.shares = Shares(limits)
+        self.stretched: set[Assignment] = set()
+        """Assignments with too much settled above what is not: too many offsets, or too many stretches of them for the
+        map to fit into a commit. No new work on these until there is room again."""
+        self._max_span = limits.max_span
         self._trackers: dict[Assignment, Tracker] = {}
         self._points: dict[Assignment, tuple[tuple[int, int], CommitPoint]] = {}
 
@@ -57,7 +61,7 @@ class Books:
         for assignment in assignments:
             del self._trackers[assignment]
             self._points.pop(assignment, None)
-            self.map_full.discard(assignment)
+            self.stretched.discard(assignment)
             self.ledger.close(assignment)
 
     # --- records come in -----------------------------------------------------------------------------------
@@ -68,14 +72,15 @@ class Books:
         if is_expired:
             self.ledger.of(assignment).expired += jumped
         else:
-            self.ledger.of(assignment).gaps += jumped
+            self.ledger.of(assignment).note_gap(jumped, offset)
 
     def take(self, record: Record) -> bool:
         """Enter a record. True if a former owner had it settled already."""
         assignment = record.assignment
         tracker, entry = self._trackers[assignment], self.ledger.of(assignment)
-        entry.gaps += tracker.skip_to(record.offset)
-        tracker.take(record.offset)
+        if jumped := tracker.skip_to(record.offset):
+            entry.note_gap(jumped, record.offset)
+        tracker.take(record.offset, record)
         entry.consumed += 1
         self.tallies.consumed[assignment.topic] += 1
         self.in_hand.add(record.size_bytes)
@@ -139,13 +144,22 @@ class Books:
         if known is not None and known[0] == tracker.state:
             return known[1]
         metadata = tracker.settled_map().encode()
-        if len(metadata) > _MAP_FULL * MAX_METADATA_CHARS:
-            self.map_full.add(assignment)
-        elif len(metadata) < _MAP_ROOMY * MAX_METADATA_CHARS:
-            self.map_full.discard(assignment)
+        used = max(len(metadata) / MAX_METADATA_CHARS, tracker.span / self._max_span)
+        if used > _FULL:
+            self.stretched.add(assignment)
+        elif used < _ROOMY:
+            self.stretched.discard(assignment)
         point = CommitPoint(assignment, tracker.committable, metadata)
         self._points[assignment] = (tracker.state, point)
         return point
+
+    def fronts(self) -> list[tuple[Assignment, Record | None]]:
+        """Each assignment with its lowest record that is not settled, if there is one."""
+        return [(assignment, tracker.front) for assignment, tracker in self._trackers.items()]
+
+    def lower_halves(self) -> dict[Assignment, int]:
+        """Of the stretched assignments, the offset in the middle of what is stretched."""
+        return {a: (self._trackers[a].committable + self._trackers[a].next_offset) // 2 for a in self.stretched}
 
     def post(self) -> None:
         """Bring the ledger's figures up to what the trackers count."""

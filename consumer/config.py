@@ -94,6 +94,8 @@ class Kafka(Section):
     """Certificates of the authorities to trust, PEM; without it the system's."""
     dead_letter_topic: str | None = None
     """Where failed records go; `<group_id>.dead-letter` if unset."""
+    replay_topic: str | None = None
+    """Where `conversions dlq replay` puts them to be read again, beside `topics`; `<group_id>.replay` if unset."""
     properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """Further librdkafka properties; those that the delivery promises rest on are refused."""
 
@@ -142,6 +144,10 @@ class Topic(Section):
     """Avro schema of a topic whose records carry no schema id."""
     mapping: Literal["order", "visit"]
     """Which bundled mapping its records take."""
+    transactional: bool = False
+    """Is it written in transactions? These leave offsets without a record, which would else be told as missing."""
+    dead_letter_topic: str | None = None
+    """Where its failed records go, if not where the group's do."""
 
     @model_validator(mode="after")
     def _bare_avro_needs_its_schema(self) -> Topic:
@@ -278,6 +284,9 @@ class Delivery(Section):
     """First step of the back-off; doubled at each retry, drawn with full jitter."""
     retry_cap_s: float = Field(default=60.0, gt=0)
     """Longest back-off that is not the server's own wish."""
+    hold_s: float = Field(default=900.0, gt=0)
+    """How long nothing of an ad account is accepted or even looked at before it is held like one that is refused by 401
+    or 403: what it then has beyond its share may be dead-lettered as `account_held`, while others are accepted."""
     hold_probe_s: float = Field(default=30.0, gt=0)
     """How often a held account is tried with one request."""
     requests_per_minute: int | None = Field(default=None, ge=1)
@@ -291,9 +300,29 @@ class Delivery(Section):
 
 class Limits(Section):
     max_events: int = Field(default=50_000, ge=1_000)
-    """Most records in hand: read and not yet settled."""
+    """Most records in hand: read and not yet settled. One ad account beside others may have a quarter of them."""
     max_bytes: int = Field(default=256_000_000, ge=1_000_000)
-    """Most bytes in hand, raw records and ready events together."""
+    """Most bytes in hand, raw records and ready events together. One ad account beside others may have a quarter."""
+    max_span: int = Field(default=200_000, ge=1_000)
+    """Most offsets of a partition from the lowest unsettled one to the last that was read."""
+
+
+class DeadLetters(Section):
+    payload: Literal["original", "reference"] = "original"
+    """What a letter holds of its record: `original`, key, value and headers byte for byte; `reference`, only where it
+    is and why it failed: no second copy of a person's data, but a replay needs the record still in its topic."""
+    max_run: int = Field(default=1_000, ge=1)
+    """Letters of one topic in a row beyond which none are written any more, until a restart: then it is not the records
+    that are at fault. Half of it right after partitions were assigned."""
+    max_share: float = Field(default=0.5, gt=0, le=1)
+    """The same for their share of the latest records of a topic, of which there must be 1,000."""
+
+
+class Receipts(Section):
+    enabled: bool = False
+    """Write a receipt for every accepted event, and settle its record only once the receipt is acknowledged."""
+    topic: str | None = None
+    """Where receipts go; `<group_id>.receipts` if unset."""
 
 
 class Events(Section):
@@ -352,6 +381,8 @@ class Health(Section):
     """Address to serve on."""
     port: int = Field(default=8080, ge=0, le=65_535)
     """Port of `/livez`, `/readyz`, `/startupz`, `/metrics` and `/ledger`; 0 picks a free one."""
+    stuck_after_s: float = Field(default=300.0, gt=0)
+    """How long one record may hold back all commits of its partition before a warning says which and why."""
 
 
 class Log(Section):
@@ -378,6 +409,8 @@ class Config(Section):
     batch: Batch = Field(default_factory=Batch)
     delivery: Delivery = Field(default_factory=Delivery)
     limits: Limits = Field(default_factory=Limits)
+    dead_letters: DeadLetters = Field(default_factory=DeadLetters)
+    receipts: Receipts = Field(default_factory=Receipts)
     events: Events = Field(default_factory=Events)
     privacy: Privacy = Field(default_factory=Privacy)
     shutdown: Shutdown = Field(default_factory=Shutdown)
@@ -400,7 +433,32 @@ class Config(Section):
 
     @property
     def dead_letter_topic(self) -> str:
+        """Where failed records go whose topic has no dead-letter topic of its own."""
         return self.kafka.dead_letter_topic or f"{self.group_id}.dead-letter"
+
+    @property
+    def own_dead_letter_topics(self) -> dict[str, str]:
+        """The topics whose failed records go elsewhere, and where."""
+        return {name: topic.dead_letter_topic for name, topic in self.topics.items() if topic.dead_letter_topic}
+
+    @property
+    def dead_letter_topics(self) -> tuple[str, ...]:
+        """All that failed records may go to, each once."""
+        return tuple(dict.fromkeys((self.dead_letter_topic, *self.own_dead_letter_topics.values())))
+
+    @property
+    def receipts_topic(self) -> str:
+        return self.receipts.topic or f"{self.group_id}.receipts"
+
+    @property
+    def writes_receipts(self) -> bool:
+        """In test mode nothing is recorded, so there is nothing to give a receipt for."""
+        return self.receipts.enabled and not self.pinterest.test
+
+    @property
+    def replay_topic(self) -> str:
+        """What is to be tried again; read beside `topics`."""
+        return self.kafka.replay_topic or f"{self.group_id}.replay"
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Config:
@@ -412,4 +470,10 @@ class Config(Section):
             )
         if self.schema_registry.url is None and any(t.wire_format == "confluent" for t in self.topics.values()):
             problems.append("topics in the `confluent` wire format need `schema_registry.url`")
+        if self.replay_topic in {*self.topics, *self.dead_letter_topics}:
+            problems.append("`kafka.replay_topic` must be a topic of its own: neither read nor for dead letters")
+        if self.receipts_topic in {*self.topics, *self.dead_letter_topics, self.replay_topic}:
+            problems.append("`receipts.topic` must be a topic of its own: neither read nor for dead letters")
+        if set(self.dead_letter_topics) & self.topics.keys():
+            problems.append("a dead-letter topic stands in `topics`: its letters would be read, and fail, without end")
         return _sound(self, problems)

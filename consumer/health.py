@@ -1,7 +1,7 @@
 """What probes, scrapers and people ask: `/livez`, `/readyz`, `/startupz`, `/metrics`, `/ledger`, `/coverage`.
 
 Answered from snapshots on the asyncio loop. None of the probes depends on Kafka's or Pinterest's health: restarting
-a pod mends neither.
+a pod mends neither. That no dead letters are written any more ends with a restart only, so then the pod is not ready.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import orjson
 from consumer.config import Config
 from consumer.errors import ConfigError
 from consumer.pinterest.components import COMPONENTS, names_of
+from consumer.records import HoldCause
 from consumer.tallies import Snapshot
-from consumer.timing import Clock
+from consumer.watchdog import Stall
 
 _MAX_HEAD_BYTES = 16_384
 _PATIENCE_S = 5.0
-_STALL_MARGIN_S = 60.0
 
 Reply = tuple[HTTPStatus, str, bytes]
 
@@ -30,23 +30,26 @@ class HealthServer:
     """A small HTTP server.
 
     Args:
-        config: Where to listen, and the drain budget, during which the control thread may be silent.
+        config: Where to listen.
         snapshot: Gives the latest picture.
         metrics: Gives the metrics in Prometheus' text format.
-        clock: That of the snapshots.
+        stall: Tells whether the control thread stands still.
     """
 
     def __init__(
-        self, config: Config, *, snapshot: Callable[[], Snapshot], metrics: Callable[[], bytes], clock: Clock
+        self,
+        config: Config,
+        *,
+        snapshot: Callable[[], Snapshot],
+        metrics: Callable[[], bytes],
+        stall: Callable[[], Stall | None],
     ) -> None:
         self._host = config.health.host
         self._port = config.health.port
         self._mode = _test_mode(config)
-        self._stalled_after_s = config.shutdown.drain_s + _STALL_MARGIN_S
         self._snapshot = snapshot
         self._metrics = metrics
-        self._clock = clock
-        self._started_s = clock.monotonic_s()
+        self._stall = stall
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:
@@ -95,11 +98,8 @@ class HealthServer:
         snapshot = self._snapshot()
         match path:
             case "/livez":
-                silent_s = self._clock.monotonic_s() - (snapshot.at_s or self._started_s)
-                if silent_s > self._stalled_after_s:
-                    return _text(
-                        HTTPStatus.SERVICE_UNAVAILABLE, f"the control thread has been silent for {silent_s:.0f} s"
-                    )
+                if (stall := self._stall()) is not None:
+                    return _text(HTTPStatus.SERVICE_UNAVAILABLE, str(stall))
                 return _text(HTTPStatus.OK, "alive")
             case "/readyz" | "/startupz":
                 if not snapshot.is_member:
@@ -107,6 +107,8 @@ class HealthServer:
                 causes = chain(snapshot.held_accounts.items(), snapshot.holds.items())
                 holds = [f"{count} {cause}" for cause, count in causes]
                 held = f"; held: {', '.join(holds)}" if holds else ""
+                if path == "/readyz" and HoldCause.DEAD_LETTER_BREAKER in snapshot.holds:
+                    return _text(HTTPStatus.SERVICE_UNAVAILABLE, f"not ready{self._mode}{held}")
                 return _text(HTTPStatus.OK, f"ready{self._mode}{held}")
             case "/metrics":
                 return HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", self._metrics()

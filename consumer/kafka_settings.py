@@ -79,6 +79,9 @@ def client_properties(kafka: Kafka) -> dict[str, Any]:
         # From its default of 0.1 s a dead broker would be tried, and logged, many times a second at first.
         "reconnect.backoff.ms": "500",
         "reconnect.backoff.max.ms": "10000",
+        # The replay topic may be made while we run. So long it goes unnoticed, instead of five minutes, for the price
+        # of a question about a few topics each time.
+        "topic.metadata.refresh.interval.ms": "30000",
     }
     if kafka.sasl_mechanism is not None:
         ours["sasl.mechanism"] = kafka.sasl_mechanism
@@ -114,8 +117,23 @@ def consumer_properties(config: Config) -> dict[str, Any]:
     return client_properties(kafka) | ours | _passed_through(kafka.properties, only=CONSUMER_ONLY)
 
 
+def reader_properties(config: Config) -> dict[str, Any]:
+    """Somebody who reads a topic to its end, without being a member of any group: it must only `assign`.
+
+    The group is named because the client wants a name, and commands should need no access list of their own.
+    """
+    ours = {
+        "group.id": config.group_id,
+        "enable.auto.commit": "false",
+        "auto.offset.reset": "earliest",
+        "enable.partition.eof": "true",
+        "isolation.level": "read_committed",
+    }
+    return client_properties(config.kafka) | ours | _passed_through(config.kafka.properties, only=CONSUMER_ONLY)
+
+
 def producer_properties(kafka: Kafka) -> dict[str, Any]:
-    """The producer of dead letters: a letter settles its record, so every replica in sync must have it."""
+    """For dead letters and receipts: each settles its record, so every replica in sync must have it."""
     ours = {
         "acks": "all",
         "enable.idempotence": "true",

@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from consumer.records import Assignment, DeadLetterReason, SkipReason
+
+
+class Gap(NamedTuple):
+    """Offsets of one partition that held no record."""
+
+    offsets: int
+    before_offset: int
+    """The offset behind the highest of them."""
 
 
 @dataclass(slots=True)
@@ -25,9 +33,16 @@ class Entry:
     in_hand: int = 0
     """As counted from the unsettled offsets; nought once the assignment has ended."""
     gaps: int = 0
+    gap_before: int = -1
+    """The offset behind the highest gap."""
     expired: int = 0
     span: int = 0
     """Offsets between the first and the next expected one."""
+
+    def note_gap(self, offsets: int, before_offset: int) -> None:
+        """So many offsets below this one held no record."""
+        self.gaps += offsets
+        self.gap_before = before_offset
 
     @property
     def imbalance(self) -> int:
@@ -46,6 +61,7 @@ class Entry:
         self.abandoned += other.abandoned
         self.in_hand += other.in_hand
         self.gaps += other.gaps
+        self.gap_before = max(self.gap_before, other.gap_before)
         self.expired += other.expired
         self.span += other.span
 
@@ -93,6 +109,15 @@ class Ledger:
     def imbalance(self) -> int:
         """Over all entries, open and closed."""
         return self._closed_imbalance + sum(entry.imbalance for entry in self._open.values())
+
+    def gaps(self) -> dict[tuple[str, int], Gap]:
+        """By partition."""
+        found = {key: Gap(entry.gaps, entry.gap_before) for key, entry in self._closed.items()}
+        for assignment, entry in self._open.items():
+            key = (assignment.topic, assignment.partition)
+            before = found.get(key, Gap(0, -1))
+            found[key] = Gap(before.offsets + entry.gaps, max(before.before_offset, entry.gap_before))
+        return found
 
     def as_dict(self) -> dict[str, Any]:
         """The whole, by partition and in total. `balanced` is the verdict."""

@@ -4,17 +4,18 @@
 
 One thread runs it. What needs waiting for (requests, schema look-ups) is handed to an `Outbox` and comes back as a
 frozen value through the inbox; nothing else crosses threads. A record is in exactly one place at any time: waiting
-for its schema, in a growing batch, with the sink, a copy held back, or with the dead letters. Wherever it is, its
-offset is unsettled, and the offset committed never passes an unsettled one.
+for its schema, in a growing batch, with the sink, a copy held back, with the dead letters or the receipts. Wherever
+it is, its offset is unsettled, and the offset committed never passes an unsettled one.
 """
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
 import structlog
 
@@ -22,6 +23,7 @@ from consumer.books import Books
 from consumer.config import Config
 from consumer.errors import FatalError
 from consumer.ledger import Ledger
+from consumer.letter_breaker import LetterBreaker
 from consumer.records import (
     Abandoned,
     Accepted,
@@ -34,6 +36,7 @@ from consumer.records import (
     Invalid,
     Letter,
     Mapped,
+    Receipt,
     Record,
     Rejected,
     SchemaNeeded,
@@ -45,16 +48,20 @@ from consumer.records import (
 )
 from consumer.registry_answers import RegistryUnreachable, SchemaFound, SchemaRefused, SchemaUnknown
 from consumer.remarks import Remarks
+from consumer.replays import Replays
 from consumer.reporting import Reporter
 from consumer.stages.batcher import Batcher, Repeats
 from consumer.stages.deadletter import DeadLetters
 from consumer.stages.decoder import Decoder
 from consumer.stages.lookups import Lookups
 from consumer.stages.mapper import Mapper, serialise
+from consumer.stages.receipts import Receipts
 from consumer.stages.sink import BatchResult, Sink
 from consumer.stages.source import Jump, Source
 from consumer.tallies import Snapshot
 from consumer.timing import Clock
+from consumer.topic_facts import Topics
+from consumer.watchdog import Pulse
 
 _log = structlog.get_logger(__name__)
 
@@ -99,6 +106,8 @@ class Stages:
     batcher: Batcher
     sink: Sink
     dead_letters: DeadLetters
+    receipts: Receipts | None = None
+    """None if none are to be written."""
 
 
 class Pipeline:
@@ -110,10 +119,20 @@ class Pipeline:
         outbox: Makes requests and look-ups.
         inbox: Where their answers come.
         clock: Read once a turn.
+        topics: Who knows how the source topics are configured.
+        pulse: Told that the loop turns.
     """
 
     def __init__(
-        self, config: Config, stages: Stages, outbox: Outbox, inbox: queue.SimpleQueue[Mail], clock: Clock
+        self,
+        config: Config,
+        stages: Stages,
+        outbox: Outbox,
+        inbox: queue.SimpleQueue[Mail],
+        clock: Clock,
+        *,
+        topics: Topics,
+        pulse: Pulse,
     ) -> None:
         self._config = config
         self._source = stages.source
@@ -124,25 +143,39 @@ class Pipeline:
         self._batcher = stages.batcher
         self._sink = stages.sink
         self._dead_letters = stages.dead_letters
+        self._receipts = stages.receipts
         self._outbox = outbox
         self._inbox = inbox
         self._clock = clock
+        self._pulse = pulse
         self._books = Books(config.limits)
         self._in_test = config.accounts_in_test
+        self._replays = Replays(config.replay_topic, config.topics)
+        self._breaker = LetterBreaker(config.dead_letters)
         self._reporter = Reporter(
             self._books,
             clock,
             source=stages.source,
             lookups=stages.lookups,
+            repeats=stages.repeats,
+            batcher=stages.batcher,
             sink=stages.sink,
             dead_letters=stages.dead_letters,
+            letter_breaker=self._breaker,
+            receipts=stages.receipts,
+            topics=topics,
+            transactional={name for name, topic in config.topics.items() if topic.transactional},
+            stuck_after_s=config.health.stuck_after_s,
         )
         self._remarks = Remarks(self._books.tallies.remarks)
         self._leaving: set[Assignment] = set()
+        self._is_full = False
         self._full_since_s: float | None = None
         self._sipped_s = 0.0
         self._commit_at_s = 0.0
         self._stop = threading.Event()
+        self._drained_by_s = math.inf
+        """From the signal to stop on, one budget for all: hand-overs that are under way then, and the drain itself."""
         self._is_member = False
         self._is_broken = False
         self.snapshot = Snapshot()
@@ -167,10 +200,13 @@ class Pipeline:
         finally:
             self._books.post()
             self._dead_letters.close()
+            if self._receipts is not None:
+                self._receipts.close()
             self._source.close()
 
     def stop(self) -> None:
         """End the run soon. May be called from any thread."""
+        self._drained_by_s = min(self._drained_by_s, self._clock.monotonic_s() + self._config.shutdown.drain_s)
         self._stop.set()
 
     def turn(self) -> None:
@@ -179,7 +215,7 @@ class Pipeline:
         self._deliver()
         self._commit_if_due()
         self._regulate()
-        if self._books.in_hand.is_full:
+        if self._is_full:
             self._receive(wait_s=_SIP_S)
             self._sip()
         else:
@@ -195,14 +231,34 @@ class Pipeline:
                 self._read(item)
 
     def _regulate(self) -> None:
-        """Pause what must not be read now: all when full for long, else what waits for the registry or its map."""
+        """Park what held accounts have beyond their share, and pause what must not be read now."""
         now_s = self._clock.monotonic_s()
-        if self._books.in_hand.is_full:
+        books, in_hand = self._books, self._books.in_hand
+        self._park(now_s)
+        crowded = books.shares.crowded(self._sink.parkable(now_s))
+        # Where all partitions are crowded nothing is read, but they are paused only if that lasts.
+        self._is_full = in_hand.is_full or (bool(crowded) and crowded.issuperset(books))
+        if self._is_full:
             self._full_since_s = self._full_since_s or now_s
-        elif self._books.in_hand.is_half_empty:
+        elif in_hand.is_half_empty:
             self._full_since_s = None
-        is_long_full = self._full_since_s is not None and now_s - self._full_since_s >= _PAUSE_AFTER_S
-        self._source.set_paused(set(self._books) if is_long_full else self._lookups.held() | self._books.map_full)
+        if self._full_since_s is not None and now_s - self._full_since_s >= _PAUSE_AFTER_S:
+            self._source.set_paused(set(books))
+        else:
+            held = self._lookups.held() | books.stretched | self._breaker.held(books)
+            self._source.set_paused(held if self._is_full else held | crowded)
+
+    def _park(self, now_s: float) -> None:
+        """One bad account harms only itself: what it has in hand must keep the others neither from being read nor
+        from being committed."""
+        excess, stretched = self._books.shares.excess(), self._books.lower_halves()
+        if not excess and not stretched:
+            return
+        for account in self._sink.parkable(now_s):
+            if (batch := self._batcher.close(account)) is not None:
+                self._sink.submit(batch)
+        for verdict in self._sink.park(excess, stretched, now_s):
+            self._conclude(verdict)
 
     # --- reads, decodes, maps, batches ---------------------------------------------------------------------
 
@@ -211,29 +267,34 @@ class Pipeline:
             self._books.jump(item.assignment, item.offset, is_expired=item.is_expired)
         elif self._books.take(item):
             self._books.skipped(item, SkipReason.ALREADY_SETTLED)
-        elif item.message.value() is None:
+        elif item.message.value() is None and not self._replays.is_replayed(item):
             self._books.skipped(item, SkipReason.TOMBSTONE)
         else:
             self._decode(item)
 
     def _decode(self, record: Record) -> None:
-        match self._decoder.decode(record):
+        source = self._replays.source_of(record)
+        if isinstance(source, Undecodable):
+            self._dead_letter(Letter(record, source.reason, "decode", source.detail))
+            return
+        match self._decoder.decode(record, source):
             case Decoded() as decoded:
-                self._map(record, decoded)
+                self._map(record, decoded, source)
             case SchemaNeeded(ref):
                 if not self._lookups.add(ref, record, self._clock.monotonic_s()):
                     self._dead_letter(_schema_unknown(record, ref))
             case Undecodable(detail, reason):
                 self._dead_letter(Letter(record, reason, "decode", detail))
 
-    def _map(self, record: Record, decoded: Decoded) -> None:
+    def _map(self, record: Record, decoded: Decoded, source: str) -> None:
         headers = record.headers()
         if headers is None:
             self._dead_letter(
                 Letter(record, DeadLetterReason.UNDECODABLE, "decode", "the name of a header is not UTF-8")
             )
             return
-        match self._mapper.map(record.assignment.topic, decoded, headers, self._clock.wall_s()):
+        topic = record.assignment.topic
+        match self._mapper.map(source, decoded, headers, self._clock.wall_s()):
             case Mapped() as mapped:
                 event = serialise(record, mapped)
                 self._books.in_hand.grow(record, len(event.body))
@@ -250,9 +311,13 @@ class Pipeline:
                             event_id=event.event_id,
                         )
                     )
-                elif self._repeats.admit(event):
-                    self._batch(event)
+                else:
+                    self._breaker.mapped(topic)
+                    self._books.shares.enter(event)
+                    if self._repeats.admit(event):
+                        self._batch(event)
             case Skipped(reason):
+                self._breaker.mapped(topic)
                 self._books.skipped(record, reason)
             case Invalid(problems, reason):
                 self._dead_letter(Letter(record, reason, "map", _told(problems)))
@@ -269,14 +334,16 @@ class Pipeline:
             self._outbox.fetch(ref)
         for batch in self._batcher.due(now_s, self._sink.wants):
             self._sink.submit(batch)
-        started, verdicts = self._sink.start(now_s, self._clock.wall_s())
-        for verdict in verdicts:
-            self._conclude(verdict)
-        for batch in started:
-            self._outbox.send(batch)
+        if self._receipts is None or self._receipts.has_room:
+            started, verdicts = self._sink.start(now_s, self._clock.wall_s())
+            for verdict in verdicts:
+                self._conclude(verdict)
+            for batch in started:
+                self._outbox.send(batch)
 
     def _receive(self, wait_s: float) -> None:
-        """Take in what came back, from requests, from look-ups and from the dead-letter topic."""
+        """Take in what came back, from requests, from look-ups and from the topics that are written."""
+        self._pulse.beat()
         try:
             mail = self._inbox.get(timeout=wait_s) if wait_s else self._inbox.get_nowait()
             while True:
@@ -286,13 +353,20 @@ class Pipeline:
             pass
         for letter in self._dead_letters.poll():
             self._books.dead_lettered(letter.record, letter.reason)
+        if self._receipts is not None:
+            safe, given_up = self._receipts.poll()
+            for receipt in safe:
+                self._books.accepted(receipt.event, receipt.wall_s)
+            for receipt in given_up:
+                self._books.came_late(receipt.record)
 
     def _open(self, mail: Mail) -> None:
         now_s = self._clock.monotonic_s()
         match mail:
-            case BatchResult(_, answer):
-                self._books.tallies.answers[type(answer).__name__.lower()] += 1
-                for verdict in self._sink.receive(mail, now_s, self._clock.wall_s()):
+            case BatchResult(batch, answer):
+                verdicts = self._sink.receive(mail, now_s, self._clock.wall_s())
+                self._books.tallies.answered(batch, type(answer).__name__.lower(), verdicts, now_s)
+                for verdict in verdicts:
                     self._conclude(verdict)
             case SchemaFound(ref, schema, references):
                 self._decoder.learn(ref, schema, references)
@@ -316,9 +390,10 @@ class Pipeline:
     def _conclude(self, verdict: Verdict) -> None:
         """One event is done with: settle its record, send it to the dead letters, or let go of it."""
         event, record = verdict.event, verdict.event.record
+        self._books.shares.leave(event)
         match verdict.outcome:
             case Accepted(warning):
-                self._accepted(event)
+                self._accepted(event, has_warning=bool(warning))
                 if warning:
                     self._remarks.note(warning, self._clock.monotonic_s())
                 return
@@ -333,22 +408,27 @@ class Pipeline:
         if (successor := self._repeats.next_in_line(event)) is not None:
             self._batch(successor)
 
-    def _accepted(self, event: Event) -> None:
+    def _accepted(self, event: Event, *, has_warning: bool) -> None:
         copies = self._repeats.superfluous(event)
+        self._breaker.accepted(event.record.assignment.topic)
         if self._config.pinterest.test or event.ad_account_id in self._in_test:
             self._books.skipped(event.record, SkipReason.ACCOUNT_IN_TEST, event.event_name)
+        elif self._receipts is not None and event.record.assignment in self._books:
+            self._receipts.send(Receipt(event, self._clock.wall_s(), has_warning))
         else:
             self._books.accepted(event, self._clock.wall_s())
+        # These wait for nothing more: that the conversion has arrived is Pinterest's word, not the receipt's.
         for copy in copies:
+            self._books.shares.leave(copy)
             self._books.skipped(copy.record, SkipReason.DUPLICATE, copy.event_name)
 
     # --- dead-letters --------------------------------------------------------------------------------------
 
     def _dead_letter(self, letter: Letter) -> None:
-        if letter.record.assignment in self._books:
-            self._dead_letters.send(letter)
-        else:
+        if letter.record.assignment not in self._books:
             self._books.came_late(letter.record)
+        elif self._breaker.admits(letter):
+            self._dead_letters.send(letter)
 
     # --- commits -------------------------------------------------------------------------------------------
 
@@ -371,11 +451,16 @@ class Pipeline:
         """Is this assignment ours, and not about to leave?"""
         return assignment in self._books and assignment not in self._leaving
 
+    def is_open(self, assignment: Assignment) -> bool:
+        """Is it ours at all, even if about to leave?"""
+        return assignment in self._books
+
     def assigned(self, assignments: list[Assignment]) -> None:
         """Start to track. The list may be empty: a member of the group that has nothing to read."""
         self._is_member = True
         for assignment in assignments:
             self._books.open(assignment)
+        self._breaker.suspect(assignment.topic for assignment in assignments)
         self._publish()
         _log.info("partitions_assigned", partitions=[str(a) for a in assignments], owned=len(self._books))
 
@@ -399,7 +484,7 @@ class Pipeline:
         self._leaving |= leaving
         self._let_go(leaving)
         deadline_s = self._clock.monotonic_s() + self._config.shutdown.drain_s
-        while self._is_under_way(leaving) and self._clock.monotonic_s() < deadline_s:
+        while self._is_under_way(leaving) and self._clock.monotonic_s() < min(deadline_s, self._drained_by_s):
             self._receive(wait_s=_TAKE_WAIT_S)
             self._let_go(leaving)
             if not self._stop.is_set():
@@ -413,7 +498,7 @@ class Pipeline:
         A commit may be refused because the group is just being rebalanced, so the group is served meanwhile; what
         is read by that is dropped, to be read by the next owner.
         """
-        deadline_s = self._clock.monotonic_s() + self._config.shutdown.drain_s
+        deadline_s = self._drained_by_s
         while True:
             staying = set(self._books)
             self._leaving |= staying
@@ -428,16 +513,21 @@ class Pipeline:
         self._end(staying)
 
     def _is_under_way(self, assignments: set[Assignment]) -> bool:
-        return bool(self._sink.under_way(assignments) or self._dead_letters.under_way(assignments))
+        return bool(
+            self._sink.under_way(assignments)
+            or self._dead_letters.under_way(assignments)
+            or (self._receipts is not None and self._receipts.under_way(assignments))
+        )
 
     def _let_go(self, leaving: set[Assignment]) -> None:
         """Abandon what is not under way: nobody has seen it outside, so the next owner repeats nothing."""
         for record in self._lookups.abandon(leaving):
             self._books.abandoned(record)
-        for letter in self._dead_letters.abandon(leaving):
+        for letter in (*self._breaker.abandon(leaving), *self._dead_letters.abandon(leaving)):
             self._books.abandoned(letter.record)
         # Copies before originals, or a copy would take the place of its original.
         for event in self._repeats.abandon(leaving):
+            self._books.shares.leave(event)
             self._books.abandoned(event.record)
         for event in self._batcher.abandon(leaving):
             self._conclude(Verdict(event, Abandoned(), attempts=0))
@@ -447,9 +537,18 @@ class Pipeline:
     def _end(self, leaving: set[Assignment]) -> None:
         """Close the books. Verdicts on what is still under way will find nobody."""
         events, letters = self._sink.under_way(leaving), self._dead_letters.under_way(leaving)
-        if events or letters:
-            _log.warning("left_under_way", events=len(events), letters=len(letters))
-        for record in (*(event.record for event in events), *(letter.record for letter in letters)):
+        kept = [] if self._receipts is None else self._receipts.abandon(leaving)
+        receipts = [] if self._receipts is None else self._receipts.under_way(leaving)
+        if events or letters or kept or receipts:
+            receipts_left = len(kept) + len(receipts)
+            _log.warning("left_under_way", events=len(events), letters=len(letters), receipts=receipts_left)
+        for receipt in kept:
+            self._books.abandoned(receipt.record)
+        for record in (
+            *(event.record for event in events),
+            *(letter.record for letter in letters),
+            *(receipt.record for receipt in receipts),
+        ):
             self._books.left_under_way(record)
         self._books.close(leaving)
         self._leaving -= leaving
@@ -461,6 +560,10 @@ class Pipeline:
     def ledger(self) -> Ledger:
         """To be read by other threads only after `run` has returned; until then `snapshot` shows it."""
         return self._books.ledger
+
+    def closing_ledger(self) -> dict[str, Any]:
+        """What to print once `run` has returned."""
+        return self._reporter.closing_ledger()
 
     def _publish(self) -> None:
         self.snapshot = self._reporter.report(is_member=self._is_member)

@@ -1,8 +1,9 @@
 """The values that stages hand to each other. Standard library only; no behaviour beyond themselves.
 
 A *record* comes from Kafka, an *event* goes to Pinterest, a *batch* is what one request carries, a *verdict* is
-what became of one event. A record is *settled* once nothing more is to be done for it: its event was accepted,
-its letter was acknowledged by the dead-letter topic, or it was skipped for a named reason.
+what became of one event. A record is *settled* once nothing more is to be done for it: its event was accepted
+(and its receipt, if there is to be one, acknowledged by the receipts topic), its letter was acknowledged by the
+dead-letter topic, or it was skipped for a named reason.
 """
 
 from __future__ import annotations
@@ -65,7 +66,21 @@ class HoldCause(StrEnum):
     SCHEMA_INCOMPATIBLE = "schema_incompatible"
     DEAD_LETTER_TOPIC = "dead_letter_topic"
     DEAD_LETTER_BREAKER = "dead_letter_breaker"
+    RECEIPTS_TOPIC = "receipts_topic"
     POSITION_LOST = "position_lost"
+
+
+class Wait(StrEnum):
+    """Why a record is not settled yet, where nothing is held. A closed set."""
+
+    BATCHING = "batching"
+    QUEUED = "queued"
+    IN_FLIGHT = "in_flight"
+    COPY = "copy"
+    SCHEMA = "schema"
+    LETTER = "letter"
+    RECEIPT = "receipt"
+    NOWHERE = "nowhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,3 +359,20 @@ class Letter:
     attempts: int = 0
     first_failed_s: float | None = None
     """Unix seconds of the first failure, if this was not it."""
+
+
+# --- what a receipt says of an accepted event --------------------------------------------------------------
+
+
+@dataclass(eq=False, slots=True)
+class Receipt:
+    """Pinterest acknowledged an event, at that time; for the receipts topic."""
+
+    event: Event
+    wall_s: float
+    """Unix seconds."""
+    has_warning: bool = False
+
+    @property
+    def record(self) -> Record:
+        return self.event.record

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from consumer.records import DeadLetterReason, Event, HoldCause, Record, SkipReason
+from consumer.records import Accepted, Batch, DeadLetterReason, Event, HoldCause, Record, SkipReason, Verdict
 
 
 class InHand:
@@ -88,6 +88,12 @@ AGE_BOUNDS_S = (
     604_800.0,
 )  # fmt: skip
 """Seconds to weeks, and close around the hour after which Pinterest takes events for offline ones."""
+DURATION_BOUNDS_S = (
+    0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3_600.0, 21_600.0,
+)  # fmt: skip
+"""Close around what a batch usually waits and a request usually takes, then as far as a long hold."""
+BATCH_BOUNDS = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 750.0, 999.0, 1_000.0)
+"""Up to the most that Pinterest takes in one request; the last is for full ones alone."""
 
 
 @dataclass(slots=True)
@@ -105,6 +111,12 @@ class Tallies:
     """Accepted revenue by event name and currency."""
     answers: Counter[str] = field(default_factory=Counter)
     """Requests by the kind of their answer."""
+    retries: Counter[str] = field(default_factory=Counter)
+    """Of these, the ones after which some of their events have to be sent again."""
+    batch_events: Histogram = field(default_factory=lambda: Histogram(BATCH_BOUNDS))
+    """Events in a request."""
+    durations: Histogram = field(default_factory=lambda: Histogram(DURATION_BOUNDS_S))
+    """Seconds from taking a record to Pinterest's accepting its event."""
     clipped: Counter[str] = field(default_factory=Counter)
     """Optional fields that were shortened or left out, by name."""
     remarks: Counter[str] = field(default_factory=Counter)
@@ -125,6 +137,18 @@ class Tallies:
             key = (event.event_name, event.currency)
             self.value[key] = self.value.get(key, Decimal(0)) + event.value
 
+    def answered(self, batch: Batch, kind: str, verdicts: Iterable[Verdict], now_s: float) -> None:
+        """Count a request, by its answer and what came of it."""
+        self.answers[kind] += 1
+        self.batch_events.observe(len(batch.events))
+        done = 0
+        for verdict in verdicts:
+            done += 1
+            if isinstance(verdict.outcome, Accepted):
+                self.durations.observe(now_s - verdict.event.record.taken_s)
+        if done < len(batch.events):
+            self.retries[kind] += 1
+
     def clip(self, names: Iterable[str]) -> None:
         """Count fields of one event that were shortened or left out."""
         self.clipped.update(names)
@@ -139,6 +163,9 @@ class Tallies:
             Counter(self.abandoned),
             dict(self.value),
             Counter(self.answers),
+            Counter(self.retries),
+            self.batch_events.copy(),
+            self.durations.copy(),
             Counter(self.clipped),
             Counter(self.remarks),
             Counter(self.coverage),
@@ -151,8 +178,6 @@ class Tallies:
 class Snapshot:
     """How things stood a moment ago. Never changed once made, so any thread may read it."""
 
-    at_s: float = 0.0
-    """Monotonic time at which it was made."""
     is_member: bool = False
     """Has the group given us an answer yet, be it no partitions?"""
     partitions: int = 0
@@ -162,6 +187,12 @@ class Snapshot:
     in_flight: int = 0
     letters_waiting: int = 0
     commit_failures: int = 0
+    oldest_unsettled_s: float = 0.0
+    """How long ago the oldest unsettled record was taken."""
+    retention_runway_s: float | None = None
+    """How long until retention takes a record that is still needed; `None` if that is not known, or cannot be."""
+    missing_offsets: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """By partition: offsets without a record on topics that should have none such."""
     held_accounts: Mapping[HoldCause, int] = field(default_factory=dict)
     holds: Mapping[HoldCause, int] = field(default_factory=dict)
     """What else waits: partitions, or letters, by cause."""

@@ -67,6 +67,13 @@ def _by_topic(ledger: Mapping[str, Any], figure: str) -> Reading:
     return [(count, {"topic": topic}) for topic, count in counts.items()]
 
 
+def _summed_by_topic(offsets: Mapping[tuple[str, int], int]) -> Reading:
+    counts: Counter[str] = Counter()
+    for (topic, _), n in offsets.items():
+        counts[topic] += n
+    return [(n, {"topic": topic}) for topic, n in counts.items()]
+
+
 def _by_component(coverage: Mapping[tuple[str, str, int], int]) -> Reading:
     counts: Counter[str] = Counter()
     for (_, _, components), events in coverage.items():
@@ -135,6 +142,13 @@ METRICS: tuple[Metric, ...] = (
         lambda s: _by_topic(s.ledger, "gaps"),
     ),
     Metric(
+        "offsets_missing",
+        "counter",
+        "{offset}",
+        "Those of them on topics that are neither compacted nor transactional: records lost.",
+        lambda s: _summed_by_topic(s.missing_offsets),
+    ),
+    Metric(
         "records_expired",
         "counter",
         "{record}",
@@ -147,6 +161,13 @@ METRICS: tuple[Metric, ...] = (
         "{request}",
         "Requests to Pinterest by the kind of their answer.",
         lambda s: [(n, {"kind": kind}) for kind, n in s.tallies.answers.items()],
+    ),
+    Metric(
+        "retries",
+        "counter",
+        "{request}",
+        "Requests some of whose events have to be sent again, by the kind of their answer.",
+        lambda s: [(n, {"cause": kind}) for kind, n in s.tallies.retries.items()],
     ),
     Metric(
         "events_with_identity",
@@ -190,6 +211,20 @@ METRICS: tuple[Metric, ...] = (
     Metric("partitions_assigned", "gauge", "{partition}", "Partitions we own.", lambda s: _one(s.partitions)),
     Metric("partitions_paused", "gauge", "{partition}", "Partitions not read for now.", lambda s: _one(s.paused)),
     Metric(
+        "oldest_unsettled_age_seconds",
+        "gauge",
+        "s",
+        "Since the oldest unsettled record was taken from Kafka; 0 if there is none.",
+        lambda s: _one(s.oldest_unsettled_s),
+    ),
+    Metric(
+        "retention_runway_seconds",
+        "gauge",
+        "s",
+        "Until retention takes a record that is still needed; absent where that cannot be, or is not known.",
+        lambda s: [] if s.retention_runway_s is None else _one(s.retention_runway_s),
+    ),
+    Metric(
         "last_accepted_timestamp_seconds",
         "gauge",
         "s",
@@ -212,6 +247,12 @@ DISTRIBUTIONS: tuple[Distribution, ...] = (
         "From an event's happening to its acceptance; past an hour Pinterest takes it for an offline one.",
         lambda s: s.tallies.ages,
     ),
+    Distribution(
+        "delivery_duration_seconds",
+        "From a record's being taken from Kafka to Pinterest's accepting its event.",
+        lambda s: s.tallies.durations,
+    ),
+    Distribution("batch_events", "Events in a request.", lambda s: s.tallies.batch_events),
 )
 
 
@@ -222,9 +263,19 @@ class Telemetry:
         snapshot: Gives the latest picture.
         is_test: Is this a rehearsal, of which Pinterest records nothing?
         accounts_in_test: How many ad accounts are in test while others are live.
+        requests: Gives the requests made so far, by the HTTP status of their answer.
+        stalls: Gives how often the control thread came to a standstill; it cannot tell that itself.
     """
 
-    def __init__(self, snapshot: Callable[[], Snapshot], *, is_test: bool, accounts_in_test: int = 0) -> None:
+    def __init__(
+        self,
+        snapshot: Callable[[], Snapshot],
+        *,
+        is_test: bool,
+        accounts_in_test: int = 0,
+        requests: Callable[[], Mapping[str, int]] = dict,
+        stalls: Callable[[], int] = int,
+    ) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Distributions(snapshot))
         reader = PrometheusMetricReader(registry=self._registry, scope_info_enabled=False)
@@ -239,6 +290,20 @@ class Telemetry:
                 "{account}",
                 "Ad accounts whose events are sent as a test while others are live.",
                 lambda _: _one(accounts_in_test),
+            ),
+            Metric(
+                "api_requests",
+                "counter",
+                "{request}",
+                "Requests to Pinterest by the HTTP status of their answer; `none` where none came.",
+                lambda _: [(n, {"code": code}) for code, n in requests().items()],
+            ),
+            Metric(
+                "control_thread_stalls",
+                "counter",
+                "{stall}",
+                "How often the control thread came to a standstill.",
+                lambda _: _one(stalls()),
             ),
             Metric("build_info", "gauge", "1", "Always 1.", lambda _: [(1, {"version": __version__})]),
         )

@@ -25,6 +25,8 @@ COMMANDS = {
     "emulator": "Serve Pinterest's conversions API, for rehearsals.",
     "token": "Refresh OAuth tokens, and make conversion tokens.",
     "quality": "Show Pinterest's quality score beside our own.",
+    "dlq": "Count dead letters, look at them, replay them.",
+    "receipts": "Find and add up what Pinterest acknowledged.",
     "tag-snippet": "Print page code that gives tag and API the same ids.",
 }
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented names that its types do not export
     AclOperation,
     AdminClient,
@@ -15,6 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented 
     ResourceType,
 )
 
+from consumer.cli.dlq_topics import keeps_longer
 from consumer.cli.findings import Finding, fail, ok, warn
 from consumer.config import Config, SchemaRegistry
 from consumer.errors import ConfigError
@@ -22,6 +24,7 @@ from consumer.kafka_settings import client_properties
 from consumer.logs import kafka_logger
 from consumer.records import SchemaRef
 from consumer.registry import Registry, RegistryUnreachable
+from consumer.topic_facts import facts_of
 
 _TIMEOUT_S = 10.0
 _DAY_S = 86_400
@@ -35,35 +38,64 @@ def connection_findings(config: Config, *, timeout_s: float = _TIMEOUT_S) -> lis
 # --- Kafka -----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What a topic is needed for."""
+
+    needed: AclOperation
+    why: str
+
+
+_READ = _Use(AclOperation.READ, "it is to be read")
+_LETTERS = _Use(AclOperation.WRITE, "dead letters go there")
+_RECEIPTS = _Use(AclOperation.WRITE, "receipts go there")
+_REPLAYS = _Use(AclOperation.READ, "it is read as soon as there is one")
+
+
 def _kafka_findings(config: Config, timeout_s: float) -> Iterator[Finding]:
+    met: list[KafkaError] = []
+    admin = None
     try:
-        admin = AdminClient(client_properties(config.kafka), logger=kafka_logger())
+        properties: dict[str, Any] = {**client_properties(config.kafka), "error_cb": met.append}
+        admin = AdminClient(properties, logger=kafka_logger())
         metadata = admin.list_topics(timeout=timeout_s)
     except KafkaException as error:
-        yield fail("brokers", f"{_said_by(error)}; check kafka.bootstrap_servers and kafka.security_protocol")
+        if admin is not None:
+            admin.poll(0)  # hands over what the client met with meanwhile
+        # Why one broker could not be talked to says more than that none could, or that no answer came in time.
+        why = next((each for each in met if each.code() != KafkaError._ALL_BROKERS_DOWN), error.args[0])  # noqa: SLF001
+        yield fail("brokers", f"{_said_by(why)}; check kafka.bootstrap_servers and the security settings of kafka")
         return
     yield ok("brokers", f"{len(metadata.brokers)} reachable")
-    letters, group = config.dead_letter_topic, config.group_id
+    receipts, group = config.receipts_topic, config.group_id
+    uses = dict.fromkeys(config.topics, _READ) | dict.fromkeys(config.dead_letter_topics, _LETTERS)
+    if config.writes_receipts:
+        uses[receipts] = _RECEIPTS
     partitions = {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
-    known = [name for name in (*config.topics, letters) if name in partitions]
-    resource = ConfigResource(ResourceType.TOPIC, letters)
+    if config.replay_topic in partitions:  # most groups never need one
+        uses[config.replay_topic] = _REPLAYS
+    known = [name for name in uses if name in partitions]
+    asked_about = [ConfigResource(ResourceType.TOPIC, name) for name in known if uses[name] is not _READ]
     # All asked before the first is awaited: what the cluster does not answer costs the time only once.
     topics = admin.describe_topics(
         TopicCollection(known), include_authorized_operations=True, request_timeout=timeout_s
     )
-    settings = admin.describe_configs([resource], request_timeout=timeout_s) if letters in known else {}
+    settings = admin.describe_configs(asked_about, request_timeout=timeout_s) if asked_about else {}
     groups = admin.describe_consumer_groups([group], include_authorized_operations=True, request_timeout=timeout_s)
-    for name in (*config.topics, letters):
+    for name, use in uses.items():
         if name not in known:
-            use = "dead letters go there" if name == letters else "it is to be read"
             yield fail(
-                "topics", f"{name} does not exist, or DESCRIBE is not allowed, and {use}: create it, or allow it"
+                "topics", f"{name} does not exist, or DESCRIBE is not allowed, and {use.why}: create it, or allow it"
             )
             continue
-        needed = AclOperation.WRITE if name == letters else AclOperation.READ
-        yield _topic_finding(name, partitions[name], needed, _answer(topics[name]))
-    for asked in settings.values():
-        yield from _retention_findings(letters, _answer(asked), config.events.max_age_s)
+        yield _topic_finding(name, partitions[name], use.needed, _answer(topics[name]))
+    told = {resource.name: _answer(asked) for resource, asked in settings.items()}
+    for name, answer in told.items():
+        if uses[name] is _RECEIPTS:
+            yield from _keeping_findings(receipts, answer)
+        else:
+            yield from _retention_findings(name, answer, config.events.max_age_s)
+    yield from judge_memory(config.replay_topic, {n: _retention_ms(told[n]) for n in told if uses[n] is not _RECEIPTS})
     yield _group_finding(group, _answer(groups[group]))
 
 
@@ -74,8 +106,10 @@ def _topic_finding(name: str, partitions: int, needed: AclOperation, description
 
 
 def _group_finding(group: str, description: Any) -> Finding:
-    if isinstance(description, str):
-        return warn("group", f"{group} could not be asked about: {description}")
+    if isinstance(description, KafkaError) and description.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        return fail("group", f"{group}: DESCRIBE and READ are not allowed; add them to the access list of this user")
+    if isinstance(description, KafkaError):
+        return warn("group", f"{group} could not be asked about: {_said_by(description)}")
     if _is_denied(AclOperation.READ, description):
         return fail("group", f"{group}: READ is not allowed; add it to the access list of this user")
     return ok("group", f"{group}: {description.state.name.lower()}, {len(description.members)} members")
@@ -83,13 +117,13 @@ def _group_finding(group: str, description: Any) -> Finding:
 
 def _is_denied(needed: AclOperation, description: Any) -> bool:
     """Brokers that keep no access lists, or cannot say, deny nothing."""
-    allowed = None if isinstance(description, str) else description.authorized_operations
+    allowed = None if isinstance(description, KafkaError) else description.authorized_operations
     return allowed is not None and allowed != [] and not {needed, AclOperation.ALL} & set(allowed)
 
 
 def _retention_findings(name: str, settings: Any, max_age_s: int) -> Iterator[Finding]:
-    if isinstance(settings, str):
-        yield warn("retention", f"{name}: how long it keeps letters could not be asked: {settings}")
+    if isinstance(settings, KafkaError):
+        yield warn("retention", f"{name}: how long it keeps letters could not be asked: {_said_by(settings)}")
         return
     yield from judge_retention(name, {key: entry.value for key, entry in settings.items()}, max_age_s)
 
@@ -114,17 +148,55 @@ def judge_retention(name: str, settings: Mapping[str, str | None], max_age_s: in
         yield ok("retention", f"{name} keeps letters {retention_ms / 1_000 / _DAY_S:g} days")
 
 
+def _retention_ms(settings: Any) -> int | None:
+    """None if the brokers did not say."""
+    return None if isinstance(settings, KafkaError) else int(settings["retention.ms"].value)
+
+
+def judge_memory(replays: str, retention_ms: Mapping[str, int | None]) -> Iterator[Finding]:
+    """Of the replay topic beside the dead-letter topics: what was replayed is known from it alone."""
+    kept = retention_ms.get(replays)
+    for name, each in retention_ms.items():
+        if name != replays and keeps_longer(each, kept):
+            yield warn(
+                "retention",
+                f"{replays} keeps less long than {name}: what was replayed is forgotten before its letter is gone, "
+                "and could be replayed again; make retention.ms of both equal",
+            )
+
+
+def _keeping_findings(name: str, settings: Any) -> Iterator[Finding]:
+    if isinstance(settings, KafkaError):
+        yield warn("receipts", f"{name}: whether it is compacted could not be asked: {_said_by(settings)}")
+        return
+    yield from judge_keeping(name, {key: entry.value for key, entry in settings.items()})
+
+
+def judge_keeping(name: str, settings: Mapping[str, str | None]) -> Iterator[Finding]:
+    """Of a topic of receipts: one for each event is enough, and even they are not to be kept for ever."""
+    facts = facts_of(settings)
+    if not facts.is_compacted:
+        yield warn("receipts", f"{name} is not compacted: repeats pile up; set cleanup.policy to compact,delete")
+    elif facts.retention_s is None:
+        yield warn(
+            "receipts",
+            f"{name} keeps receipts, and the order ids in them, for ever; "
+            "set cleanup.policy to compact,delete and retention.ms",
+        )
+    else:
+        yield ok("receipts", f"{name} is compacted and keeps receipts {facts.retention_s / _DAY_S:g} days")
+
+
 def _answer(asked: Future[Any]) -> Any:
-    """What the cluster answered, or, as text, why it did not."""
+    """What the cluster answered, or the error for which it did not."""
     try:
         return asked.result()
     except KafkaException as error:
-        return _said_by(error)
+        return error.args[0]
 
 
-def _said_by(error: KafkaException) -> str:
-    cause = error.args[0]
-    return f"{cause.str()} ({cause.name()})"
+def _said_by(error: KafkaError) -> str:
+    return f"{error.str()} ({error.name()})"
 
 
 # --- schema registry -------------------------------------------------------------------------------------------

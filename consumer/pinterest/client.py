@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 import httpx
@@ -51,6 +52,8 @@ class ConversionsClient:
         self._ssl = ssl_context(settings)
         self._pool = self._new_pool()
         self._retired: httpx.AsyncClient | None = None
+        self.requests: Counter[str] = Counter()
+        """Made so far, by the HTTP status of their answer; `none` where none came."""
 
     def _new_pool(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -86,6 +89,7 @@ class ConversionsClient:
 
     async def _post(self, ad_account_id: str, token: str, body: bytes, sent: int) -> Answer:
         pool = self._pool
+        code = "none"
         try:
             async with pool.stream(
                 "POST",
@@ -94,6 +98,7 @@ class ConversionsClient:
                 content=body,
                 headers={"Authorization": f"Bearer {token}"},
             ) as response:
+                code = str(response.status_code)
                 answer = bytearray()
                 async for chunk in response.aiter_raw():
                     answer += chunk
@@ -111,6 +116,8 @@ class ConversionsClient:
         # httpx lets OpenSSL's own error through, as where a server refuses us after the TLS 1.3 handshake.
         except (httpx.TransportError, ssl.SSLError) as error:
             return Ambiguous(f"no answer: {type(error).__name__}", is_unreadable=False)
+        finally:
+            self.requests[code] += 1
 
     async def _replace(self, pool: httpx.AsyncClient) -> None:
         """Go on with a new pool: the places of this one are gone.

@@ -6,10 +6,10 @@ Pure: time is given. Also keeps one of two events that report the same action ba
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 
-from consumer.records import Assignment, Batch, Event
+from consumer.records import Assignment, Batch, Event, Record
 
 _ENVELOPE_BYTES = len(b'{"data":[]}')
 _EMPTY_BYTES = _ENVELOPE_BYTES - 1  # each event brings a comma, and the last needs none
@@ -75,6 +75,14 @@ class Batcher:
                 ripe.append(account)
         return [self._close(account) for account in ripe]
 
+    def close(self, account: str) -> Batch | None:
+        """Close this account's batch as it is, if it has one."""
+        return self._close(account) if account in self._open else None
+
+    def find(self, records: Set[Record]) -> Iterator[Event]:
+        """The events of these records that are here."""
+        return (event for batch in self._open.values() for event in batch.events if event.record in records)
+
     def abandon(self, assignments: set[Assignment]) -> list[Event]:
         """Give up the events of these assignments; returns them."""
         gone: list[Event] = []
@@ -128,6 +136,10 @@ class Repeats:
         successor = copies.popleft()
         self._copies[event.key] = copies or None
         return successor
+
+    def find(self, records: Set[Record]) -> Iterator[Event]:
+        """The copies of these records that are here."""
+        return (event for copies in self._copies.values() if copies for event in copies if event.record in records)
 
     def abandon(self, assignments: set[Assignment]) -> list[Event]:
         """Give up the waiting copies of these assignments; returns them."""

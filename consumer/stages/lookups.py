@@ -6,7 +6,7 @@ again for some time, as producers may be ahead of a replica of the registry, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
 from consumer.records import Assignment, HoldCause, Record, SchemaRef
@@ -87,6 +87,11 @@ class Lookups:
         """Assignments held back, by cause."""
         held = self.held()
         return {HoldCause.REGISTRY: len(held)} if held else {}
+
+    def find(self, records: Set[Record]) -> Iterator[tuple[Record, bool]]:
+        """Those of these records that are here, and whether the registry cannot be reached for them."""
+        for wait in self._waits.values():
+            yield from ((record, wait.is_unreachable) for record in wait.records if record in records)
 
     def abandon(self, assignments: set[Assignment]) -> Iterable[Record]:
         """Give up the records of these assignments; returns them."""

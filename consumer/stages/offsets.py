@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from consumer.errors import ContractError
+from consumer.records import Record
 
 MAX_METADATA_CHARS = 4_095
 """Apache Kafka broker configuration `offset.metadata.max.bytes`, 4,096 by default; librdkafka's trailing NUL counts."""
@@ -103,7 +104,7 @@ class Tracker:
         self._carried_epoch = self._leader_epoch
         # Offsets are taken in ascending order, so both run the same way. The queue finds the lowest in O(1);
         # a plain dict would scan past every deleted key to find its first.
-        self._unsettled: dict[int, None] = {}
+        self._unsettled: dict[int, Record | None] = {}
         self._abandoned: set[int] = set()
         self._order: deque[int] = deque()
 
@@ -125,8 +126,18 @@ class Tracker:
             order.popleft()
         return order[0] if order else self.next_offset
 
-    def take(self, offset: int) -> None:
-        """Note the record at the next expected offset as taken and unsettled.
+    @property
+    def span(self) -> int:
+        """How many offsets there are from the lowest that is not settled to the last that was taken."""
+        return self.next_offset - self.committable
+
+    @property
+    def front(self) -> Record | None:
+        """The record at `committable`, if it is not settled: the one that all commits wait for."""
+        return self._unsettled.get(self.committable)
+
+    def take(self, offset: int, record: Record | None = None) -> None:
+        """Note the record at the next expected offset as taken and unsettled, and keep it for `front`.
 
         Raises:
             ContractError: It is not the next one: one came twice, or `skip_to` was not told of a hole.
@@ -134,7 +145,7 @@ class Tracker:
         if offset != self.next_offset:
             raise ContractError(f"offset {offset} came where {self.next_offset} was expected")
         self.next_offset = offset + 1
-        self._unsettled[offset] = None
+        self._unsettled[offset] = record
         self._order.append(offset)
         # While the lowest stays unsettled, as under a held account, nothing leaves the queue by itself.
         if len(self._order) > 2 * len(self._unsettled) + _SLACK:

@@ -7,9 +7,11 @@ is never held against an event. What is decided here is decided by the parts in 
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import assert_never
 
 from consumer.config import Delivery
@@ -18,6 +20,7 @@ from consumer.delivery.account import TRIPPED_AFTER, Account
 from consumer.delivery.breaker import Breaker
 from consumer.delivery.freshness import is_stale, may_count_twice
 from consumer.delivery.pace import Pace
+from consumer.delivery.parking import Parking
 from consumer.delivery.permits import Permits
 from consumer.delivery.tempo import Tempo
 from consumer.delivery.turns import Turns
@@ -33,6 +36,7 @@ from consumer.pinterest.answers import (
 )
 from consumer.records import (
     Abandoned,
+    Accepted,
     Assignment,
     Batch,
     DeadLetterReason,
@@ -41,8 +45,10 @@ from consumer.records import (
     Hold,
     HoldCause,
     Outcome,
+    Record,
     Rejected,
     Verdict,
+    Wait,
 )
 from consumer.timing import full_jitter_s
 
@@ -73,6 +79,7 @@ class Sink:
         chance: For jitter.
         is_live: Is this assignment still ours? Events of others are not sent again.
         caps: Requests a minute of accounts with a cap of their own.
+        most_parked: Events that may be parked in a row without another being accepted.
     """
 
     def __init__(
@@ -83,6 +90,7 @@ class Sink:
         chance: random.Random,
         is_live: Callable[[Assignment], bool],
         caps: Mapping[str, int],
+        most_parked: int,
     ) -> None:
         self._settings = settings
         self._max_age_s = max_age_s
@@ -96,6 +104,7 @@ class Sink:
         self._breaker = Breaker(self._back_off_s)
         self._permits = Permits(settings.max_in_flight)
         self._tempo = Tempo()
+        self._parking = Parking(most_parked)
 
     # --- towards the API -----------------------------------------------------------------------------------
 
@@ -161,6 +170,7 @@ class Sink:
         if isinstance(answer, Judged | Refused | Ambiguous):  # other answers come without a look at the events
             self._tempo.note(account.name, now_s - started_s)
         if isinstance(answer, Judged):
+            self._parking.earn(sum(isinstance(outcome, Accepted) for outcome in answer.outcomes), now_s)
             account.spoke(now_s)
             account.widen()
             account.forget_hold_if_idle()
@@ -196,7 +206,7 @@ class Sink:
                 return self._hold(account, tried, HoldCause.FORBIDDEN, now_s, detail)
             case Throttled(delay_s):
                 account.narrow()
-                account.failures += 1
+                account.fail(now_s, is_silent=False)
                 wish_s = delay_s or 0.0
                 if wish_s < _SHORT_WISH_S:  # to ask again at once would only be throttled again
                     wish_s = max(wish_s, self._back_off_s(account.failures))
@@ -249,6 +259,58 @@ class Sink:
             account.forget_hold_if_idle()
         return verdicts
 
+    # --- parking -------------------------------------------------------------------------------------------
+
+    def parkable(self, now_s: float) -> set[str]:
+        """The accounts whose events may be parked now, as they are held while others are accepted."""
+        if self.api_hold is not None:
+            return set()
+        return {account.name for account in self._turns.accounts if self._may_park(account, now_s)}
+
+    def park(self, excess: Mapping[str, int], below: Mapping[Assignment, int], now_s: float) -> list[Verdict]:
+        """Give up events of held accounts, the oldest first, to be replayed once these are well again.
+
+        Args:
+            excess: How many events each account has in hand beyond its share.
+            below: Offsets up to which nothing of a held account shall hold back the commits of its partition.
+            now_s: Monotonic time.
+        """
+        verdicts: list[Verdict] = []
+        for name in self.parkable(now_s):
+            account = self._accounts[name]
+            in_the_way = self._park(
+                account, lambda event: event.record.offset < below.get(event.record.assignment, 0), math.inf, now_s
+            )
+            beyond = excess.get(name, 0) - len(in_the_way)
+            verdicts += in_the_way + self._park(account, lambda _: True, beyond, now_s)
+            account.forget_hold_if_idle()
+        return verdicts
+
+    def _park(self, account: Account, wanted: Callable[[Event], bool], most: float, now_s: float) -> list[Verdict]:
+        if (hold := account.hold) is None:
+            return []
+        verdicts: list[Verdict] = []
+        for batch in list(account.waiting):
+            left = int(min(most - len(verdicts), self._may_park(account, now_s)))
+            if left <= 0:
+                break
+            parked = frozenset(islice(filter(wanted, batch.events), left))
+            if not parked:
+                continue
+            kept, gone = _split(batch, lambda event: event not in parked)  # noqa: B023 - used up at once
+            outcome = Rejected(f"its ad account is held: {hold.detail}", DeadLetterReason.ACCOUNT_HELD)
+            verdicts += _verdicts(batch, gone, outcome)
+            self._parking.spend(len(gone))
+            self._unqueue(account, batch)
+            self._queue(account, kept)
+        return verdicts
+
+    def _may_park(self, account: Account, now_s: float) -> int:
+        """How many of its events."""
+        if account.hold is None or not account.is_out(now_s, self._settings.hold_s):
+            return 0
+        return self._parking.allows(account.hold.since_s, now_s)
+
     # --- seen from outside ---------------------------------------------------------------------------------
 
     @property
@@ -265,6 +327,20 @@ class Sink:
         """Set while the API as a whole is taken for down and something waits that could find out."""
         return self._breaker.hold if self._permits.under_way or self._turns.accounts else None
 
+    def find(self, records: Set[Record]) -> Iterator[tuple[Event, HoldCause | Wait]]:
+        """The events of these records that are here, and why each waits."""
+        api = self.api_hold
+        for batch in self._permits.under_way:
+            hold = self._accounts[batch.ad_account_id].hold or api
+            why = Wait.IN_FLIGHT if hold is None else hold.cause
+            yield from ((event, why) for event in batch.events if event.record in records)
+        for account in self._turns.accounts:
+            hold = account.hold or api
+            why = Wait.QUEUED if hold is None else hold.cause
+            yield from (
+                (event, why) for batch in account.waiting for event in batch.events if event.record in records
+            )
+
     def holds(self) -> Iterator[tuple[str, Hold]]:
         """The accounts that are not served for now; what befell one in an outage of the API is not its own."""
         api = self.api_hold
@@ -277,7 +353,7 @@ class Sink:
 
     def _hold(self, account: Account, batch: Batch, cause: HoldCause, now_s: float, detail: str) -> list[Verdict]:
         """The account waits; and the batch for itself, as others of the account may be taken all the while."""
-        account.failures += 1
+        account.fail(now_s)
         probe_s = now_s + self._settings.hold_probe_s
         account.wait(probe_s)
         account.hold_for(cause, now_s, detail)
@@ -288,7 +364,7 @@ class Sink:
         if self._breaker.hold is not None:
             account.failed_probes += 1
             return self._again(account, batch)
-        account.failures += 1
+        account.fail(now_s)
         not_before_s = now_s + self._back_off_s(max(batch.attempts, account.failures))
         if account.failures >= TRIPPED_AFTER:
             account.wait(not_before_s)

@@ -18,6 +18,8 @@ BEGIN = "<!-- The table is written by `python -m tests.docs.operations_page` out
 END = "<!-- The end of what is written so. -->\n"
 
 _SNAPSHOT = Snapshot(
+    retention_runway_s=1.0,
+    missing_offsets={("orders", 0): 1},
     held_accounts={HoldCause.THROTTLED: 1},
     holds={HoldCause.REGISTRY: 1},
     tallies=Tallies(
@@ -28,6 +30,7 @@ _SNAPSHOT = Snapshot(
         abandoned=Counter({"orders": 1}),
         value={("checkout", "EUR"): Decimal(1)},
         answers=Counter({"judged": 1}),
+        retries=Counter({"throttled": 1}),
         clipped=Counter({"language": 1}),
         remarks=Counter({"currency": 1}),
         coverage=Counter({("549755885175", "checkout", 1): 1}),
@@ -44,7 +47,7 @@ def render(page: str) -> str:
 
 
 def _table() -> str:
-    telemetry = Telemetry(lambda: _SNAPSHOT, is_test=False)
+    telemetry = Telemetry(lambda: _SNAPSHOT, is_test=False, requests=lambda: {"200": 1})
     exposition = telemetry.render().decode()
     telemetry.shutdown()
     rows = ["| Metric | Kind | Labels | Meaning |", "|---|---|---|---|"]

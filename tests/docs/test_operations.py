@@ -15,9 +15,11 @@ from confluent_kafka import KafkaError
 from consumer.config import Config
 from consumer.config_sources.keys import dotted, keys
 from consumer.health import HealthServer
+from consumer.ledger import Entry, Ledger
+from consumer.letters import OURS
 from consumer.pinterest.answers import Answer
-from consumer.records import Assignment, DeadLetterReason, HoldCause, Letter, Record, SkipReason
-from consumer.stages.deadletter import DeadLetters
+from consumer.records import Assignment, DeadLetterReason, HoldCause, Letter, Record, SkipReason, Wait
+from consumer.stages.deadletter import DeadLetters, LetterTopics
 from consumer.tallies import Snapshot
 from consumer.telemetry import DISTRIBUTIONS, METRICS, PREFIX
 from consumer.timing import ManualClock
@@ -28,8 +30,8 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 NOT_YET = {
     SkipReason: {"suppressed", "outside_cutover"},
-    DeadLetterReason: {"account_held"},
-    HoldCause: {"schema_incompatible", "dead_letter_breaker"},
+    DeadLetterReason: set(),
+    HoldCause: {"schema_incompatible"},
 }
 """Members of the closed sets that nothing gives yet. One that comes to life goes from here to the page."""
 
@@ -83,7 +85,7 @@ def a_record() -> Record:
             return b"value"
 
         def headers(self) -> Any:
-            return None
+            return [("the-producers", b"own")]
 
         def timestamp(self) -> tuple[int, int]:
             return 1, 1_730_714_400_000
@@ -105,6 +107,23 @@ def test_every_reason_and_cause_that_can_occur_is_in_its_table_and_no_other(clos
     told = [names_in(row[column])[0] for row in table(section(TEXT, heading), column)]
 
     assert sorted(told) == sorted(member.value for member in closed if member.value not in NOT_YET[closed])
+
+
+def test_every_other_reason_to_wait_is_told() -> None:
+    rows = table(section(TEXT, "A partition that stands still"), "Because")
+
+    assert [names_in(row["Because"])[0] for row in rows] == [wait.value for wait in Wait]
+
+
+def test_every_figure_of_the_ledger_is_told() -> None:
+    rows = table(section(TEXT, "The ledger"), "Figure")
+    told = {name for row in rows for name in names_in(row["Figure"])}
+
+    assert told == Entry().as_dict().keys() | {"front"}
+    assert all(
+        f"`{name}`" in section(TEXT, "The ledger")
+        for name in (*Ledger().as_dict().keys() - {"partitions"}, "missing_offsets")
+    )
 
 
 def test_what_cannot_occur_is_not_mentioned() -> None:
@@ -130,7 +149,7 @@ def test_the_headers_are_those_of_a_letter(monkeypatch: pytest.MonkeyPatch) -> N
             on_delivery: Callable[..., None],
             **__: Any,
         ) -> None:
-            written.update(name for name, _ in headers)
+            written.update(name for name, _ in headers if name in OURS)
             error = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE) if value is not None else None
             self.answers.append(lambda: on_delivery(error, None))
 
@@ -141,7 +160,12 @@ def test_the_headers_are_those_of_a_letter(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr("consumer.stages.deadletter.Producer", NarrowProducer)
     letters = DeadLetters(
-        {}, topic="letters", group="a-group", clock=ManualClock(), alarm=pytest.fail, is_ours=lambda _: True
+        {},
+        topics=LetterTopics("letters"),
+        group="a-group",
+        clock=ManualClock(),
+        alarm=lambda *why: pytest.fail(str(why)),
+        is_ours=lambda _: True,
     )
     record = a_record()
     letters.send(Letter(record, DeadLetterReason.REJECTED, "deliver", "why", "1", "id", http_status=422, api_code=953))
@@ -178,7 +202,8 @@ def test_every_metric_is_told_with_its_meaning() -> None:
     declared |= {(f"`{d.name}`", "histogram", d.meaning) for d in DISTRIBUTIONS}
 
     assert declared <= told
-    assert len(told) == len(declared) + 3  # test_mode, accounts_in_test and build_info, which read no snapshot
+    # Those that read no snapshot: test_mode, accounts_in_test, build_info, api_requests and control_thread_stalls.
+    assert len(told) == len(declared) + 5
 
 
 def test_every_metric_spoken_of_exists() -> None:
@@ -197,7 +222,7 @@ def test_every_kind_of_answer_is_told() -> None:
 
 def test_every_path_is_answered() -> None:
     config = Config.model_validate({"kafka": {"bootstrap_servers": "127.0.0.1:9092"}, "schema_registry": {"url": "x"}})
-    server = HealthServer(config, snapshot=lambda: Snapshot(is_member=True), metrics=lambda: b"", clock=ManualClock())
+    server = HealthServer(config, snapshot=lambda: Snapshot(is_member=True), metrics=lambda: b"", stall=lambda: None)
     paths = [path for row in table(section(TEXT, "Probes"), "Path") for path in names_in(row["Path"])]
 
     assert sorted(paths) == ["/coverage", "/ledger", "/livez", "/metrics", "/readyz", "/startupz"]

@@ -70,6 +70,12 @@ class Watcher:
         """Every change seen so far, in the order seen; each partition's first sight of a commit included."""
         return list(self._commits)
 
+    def take(self) -> list[Commit]:
+        """The changes seen since it was last asked, which are forgotten: for runs too long to keep them all."""
+        taken = list(self._commits)
+        del self._commits[: len(taken)]  # others may have been added at the end meanwhile
+        return taken
+
     @property
     def samples(self) -> int:
         """How often the brokers answered."""

@@ -46,6 +46,7 @@ class World:
         partitions: Of each topic.
         topic_settings: Of the two topics, where the cluster has such.
         has_dead_letter_topic: Create it at once?
+        group: Name of the consumer group, where it matters.
     """
 
     def __init__(
@@ -59,11 +60,14 @@ class World:
         partitions: int = PARTITIONS,
         topic_settings: Mapping[str, str] | None = None,
         has_dead_letter_topic: bool = True,
+        group: str | None = None,
     ) -> None:
         self.cluster = cluster
-        self.group = unique("conversions")
+        self.group = group or unique("conversions")
         self.topics = {"orders": unique("orders"), "visits": unique("visits")}
         self.dead_letter_topic = f"{self.group}.dead-letter"
+        self.more_of_topics: dict[str, object] = {}
+        """Further keys of each topic in the consumer's configuration."""
         self.accounts = {f"merchant-{n}": f"5497{n:014}" for n in range(1, accounts + 1)}
         self._partitions = partitions
         self._children = children
@@ -101,7 +105,7 @@ class World:
             "emulator",
             *("emulator", "--port", str(port), "--record", str(self._record), "--latency-ms", self._latency_ms),
         )
-        emulator.wait_for_output("emulator listening", within_s=30)
+        emulator.wait_for_output("emulator listening", within_s=60)
         return emulator
 
     def environment(self, **settings: object) -> dict[str, str]:
@@ -126,7 +130,9 @@ class World:
             "health__port": 0,
             **settings,
         }
-        topics = {name: {"mapping": kind.removesuffix("s")} for kind, name in self.topics.items()}
+        topics = {
+            name: {"mapping": kind.removesuffix("s"), **self.more_of_topics} for kind, name in self.topics.items()
+        }
         self._config.write_text(json.dumps({"topics": topics}), encoding="utf-8")  # JSON is YAML
         return {"CONVERSIONS_CONFIG": str(self._config)} | {
             f"CONVERSIONS_{name.upper()}": json.dumps(value) if isinstance(value, (dict, list)) else str(value)
@@ -136,12 +142,12 @@ class World:
     def consumer(self, name: str = "consumer", **settings: object) -> Child:
         """Start a consumer and wait until it has begun."""
         child = self._children.consumer(name, "run", environment=self.environment(**settings))
-        child.wait_for_output("started", within_s=30)
+        child.wait_for_output("started", within_s=60)
         return child
 
     def produce(self, kind: str, count: int, *, seed: int = 1) -> None:
         """Write sample records; returns once the brokers have them."""
-        manifest = self._folder / f"{kind}-{seed}-{len(self._manifests)}.manifest"
+        manifest = self.new_manifest(f"{kind}-{seed}")
         producer = self._children.consumer(
             f"produce-{manifest.stem}",
             *("produce", "--topic", self.topics[kind], "--count", str(count), "--seed", str(seed)),
@@ -149,7 +155,12 @@ class World:
             environment=self.environment(),
         )
         assert producer.wait(within_s=120) == 0, producer.tail()
+
+    def new_manifest(self, name: str) -> Path:
+        """Where a producer is to note what it writes; what stands there counts as produced."""
+        manifest = self._folder / f"{name}-{len(self._manifests)}.manifest"
         self._manifests.append(manifest)
+        return manifest
 
     def set_faults(self, *faults: Mapping[str, Any]) -> None:
         """From now on the emulator misbehaves like this, and not as before."""
@@ -158,6 +169,14 @@ class World:
         )
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             assert answer.status == 200
+
+    def faults(self) -> list[tuple[dict[str, Any], int]]:
+        """Those in force, and how many requests each has struck."""
+        with urllib.request.urlopen(f"{self._api}/_emulator/faults", timeout=10) as answer:  # noqa: S310
+            return [(each["fault"], each["strikes"]) for each in json.loads(answer.read())]
+
+    def api_address(self, scheme: str = "http") -> str:
+        return f"{scheme}{self._api.removeprefix('http')}/v5"
 
     def emulator_stats(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self._api}/_emulator/stats", timeout=10) as answer:  # noqa: S310
@@ -192,9 +211,9 @@ class World:
             for partition, offset in end_offsets(self.cluster.bootstrap_servers, topic).items()
         }
 
-    def watcher(self) -> Watcher:
+    def watcher(self, *, every_s: float = 0.02) -> Watcher:
         partitions = [(topic, partition) for topic in self.topics.values() for partition in range(self._partitions)]
-        return Watcher(self.cluster.bootstrap_servers, self.group, partitions)
+        return Watcher(self.cluster.bootstrap_servers, self.group, partitions, every_s=every_s)
 
     def page(self, consumer: Child, path: str) -> str:
         """A page of a running consumer's health port."""
@@ -238,7 +257,7 @@ class World:
                 return False
             accepted = {manifest[e.event_id].position for e in self.record() if e.event_id in manifest}
             return any(
-                _has_hole(p, manifest.values(), accepted) for p in {line.position[:2] for line in manifest.values()}
+                has_hole(p, manifest.values(), accepted) for p in {line.position[:2] for line in manifest.values()}
             )
 
         consumer.wait_until(is_awkward, within_s=30, what="a hole with requests in flight")
@@ -252,7 +271,7 @@ def stop(consumer: Child) -> dict[str, Any]:
     return ledger
 
 
-def _has_hole(partition: tuple[str, int], lines: Iterable[Produced], accepted: set[Position]) -> bool:
+def has_hole(partition: tuple[str, int], lines: Iterable[Produced], accepted: set[Position]) -> bool:
     here = sorted(line.position for line in lines if line.position[:2] == partition)
     states = [position in accepted for position in here]
     return False in states and True in states[states.index(False) :]

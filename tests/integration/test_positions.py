@@ -101,6 +101,7 @@ def test_the_commit_reaches_the_end_across_aborted_transactions(real_world: Worl
         transactional.abort_transaction(20)
     # The markers are written after the abort was answered: per partition two aborted records and two markers.
     eventually(lambda: sum(world.ends().values()) == 50 + 3 * 4, within_s=20, what="the transactions' markers")
+    world.more_of_topics["transactional"] = True
     consumer = world.consumer()
 
     world.wait_until_committed_to_the_end(consumer)
@@ -110,6 +111,7 @@ def test_the_commit_reaches_the_end_across_aborted_transactions(real_world: Worl
     assert ledger["balanced"]
     assert ledger["total"]["consumed"] == 50
     assert ledger["total"]["gaps"] == 3 * 4
+    assert ledger["missing_offsets"] == {}
 
 
 def test_the_commit_reaches_the_end_across_the_holes_of_compaction(
@@ -143,4 +145,5 @@ def test_the_commit_reaches_the_end_across_the_holes_of_compaction(
 
     assert ledger["balanced"]
     assert ledger["total"]["gaps"] > 0
+    assert ledger["missing_offsets"] == {}
     assert ledger["total"]["consumed"] + ledger["total"]["gaps"] == sum(world.ends().values())

@@ -95,6 +95,49 @@ def test_sections_that_contradict_each_other_are_all_told() -> None:
     assert "schema_registry.url" in str(refused.value)
 
 
+def test_receipts_have_a_topic_of_their_own_and_none_in_a_rehearsal() -> None:
+    assert not config().writes_receipts
+    on = {"enabled": True}
+    assert config(receipts=on).writes_receipts
+    assert config(receipts=on).receipts_topic == "pinterest-conversions.receipts"
+    assert config(receipts=on | {"topic": "audit"}).receipts_topic == "audit"
+    assert not config(receipts=on, pinterest={"test": True}).writes_receipts
+
+
+@pytest.mark.parametrize("taken", ["orders", "pinterest-conversions.dead-letter", "pinterest-conversions.replay"])
+def test_receipts_share_no_topic_with_records_or_letters(taken: str) -> None:
+    with pytest.raises(ValidationError, match=r"receipts\.topic"):
+        config(receipts={"topic": taken})
+
+
+def test_letters_and_replays_go_where_they_are_said_to() -> None:
+    settings = config(topics={"orders": {"mapping": "order", "dead_letter_topic": "others"}, "visits": VISITS})
+    rehearsal = config(pinterest={"test": True})
+
+    assert settings.dead_letter_topics == ("pinterest-conversions.dead-letter", "others")
+    assert settings.own_dead_letter_topics == {"orders": "others"}
+    assert settings.replay_topic == "pinterest-conversions.replay"
+    assert rehearsal.dead_letter_topics == ("pinterest-conversions-test.dead-letter",)
+    assert rehearsal.replay_topic == "pinterest-conversions-test.replay"
+
+
+VISITS = {"mapping": "visit"}
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        pytest.param({"kafka": kafka(replay_topic="orders")}, id="replays among the records"),
+        pytest.param({"kafka": kafka(replay_topic="letters", dead_letter_topic="letters")}, id="replays are letters"),
+        pytest.param({"kafka": kafka(dead_letter_topic="visits")}, id="letters among the records"),
+        pytest.param({"topics": {"visits": VISITS | {"dead_letter_topic": "visits"}}}, id="letters of one topic in it"),
+    ],
+)
+def test_letters_and_replays_share_no_topic_with_what_is_read(sections: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="topic"):
+        config(**sections)
+
+
 def test_a_configuration_without_topics_is_refused() -> None:
     with pytest.raises(ValidationError, match="at least 1 item"):
         config(topics={})

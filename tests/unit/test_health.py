@@ -18,7 +18,7 @@ from consumer.ledger import Ledger
 from consumer.pinterest.components import COMPONENTS
 from consumer.records import HoldCause
 from consumer.tallies import Snapshot, Tallies
-from consumer.timing import ManualClock
+from consumer.watchdog import Stall
 
 T = TypeVar("T")
 
@@ -32,37 +32,33 @@ CONFIG = Config.model_validate(
 )
 
 
-def server_of(snapshot: Snapshot, clock: ManualClock | None = None) -> HealthServer:
-    return HealthServer(
-        CONFIG, snapshot=lambda: snapshot, metrics=lambda: b"some_metric 1.0\n", clock=clock or ManualClock()
-    )
+def server_of(snapshot: Snapshot, stall: Stall | None = None) -> HealthServer:
+    return HealthServer(CONFIG, snapshot=lambda: snapshot, metrics=lambda: b"some_metric 1.0\n", stall=lambda: stall)
 
 
-def asked(path: str, snapshot: Snapshot | None = None, clock: ManualClock | None = None) -> tuple[HTTPStatus, str]:
-    status, _, body = server_of(snapshot or Snapshot(), clock).answer(f"GET {path} HTTP/1.1".encode())
+def asked(path: str, snapshot: Snapshot | None = None, stall: Stall | None = None) -> tuple[HTTPStatus, str]:
+    status, _, body = server_of(snapshot or Snapshot(), stall).answer(f"GET {path} HTTP/1.1".encode())
     return status, body.decode()
 
 
 # --- alive --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("silent_s", "status"), [(0, 200), (85, 200), (86, 503)])
-def test_a_control_thread_is_alive_while_it_speaks_now_and_then(silent_s: float, status: int) -> None:
-    """25 s of draining, and a minute."""
-    clock = ManualClock()
-    snapshot = Snapshot(at_s=clock.monotonic_s())
-    clock.advance(silent_s)
-
-    assert asked("/livez", snapshot, clock)[0] == status
+def test_a_control_thread_is_alive_while_it_does_not_stand_still() -> None:
+    assert asked("/livez") == (HTTPStatus.OK, "alive\n")
 
 
-@pytest.mark.parametrize(("silent_s", "status"), [(85, 200), (86, 503)])
-def test_a_control_thread_that_never_spoke_is_measured_from_the_start(silent_s: float, status: int) -> None:
-    clock = ManualClock()
-    server = server_of(Snapshot(), clock)
-    clock.advance(silent_s)
+@pytest.mark.parametrize(
+    ("call", "where"),
+    [(None, "in code of the consumer's own"), ("committed", "in the Kafka client's `committed`")],
+)
+def test_a_control_thread_that_stands_still_is_to_be_ended_and_where_it_stands_is_told(
+    call: str | None, where: str
+) -> None:
+    status, page = asked("/livez", stall=Stall(200.4, call))
 
-    assert server.answer(b"GET /livez HTTP/1.1")[0] == status
+    assert status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert page == f"the control thread has been silent for 200 s, {where}\n"
 
 
 def test_an_outage_hides_no_account_that_is_held_for_the_same_cause() -> None:
@@ -73,20 +69,26 @@ def test_an_outage_hides_no_account_that_is_held_for_the_same_cause() -> None:
 
 def test_trouble_outside_ends_no_pod() -> None:
     """Restarting mends neither Kafka nor Pinterest."""
-    clock = ManualClock()
     troubled = Snapshot(
-        at_s=clock.monotonic_s(),
         is_member=True,
         commit_failures=9,
         held_accounts={HoldCause.UNAUTHORIZED: 3},
         holds={HoldCause.REGISTRY: 2, HoldCause.DEAD_LETTER_TOPIC: 5},
     )
 
-    assert asked("/livez", troubled, clock)[0] == HTTPStatus.OK
-    assert asked("/readyz", troubled, clock) == (
+    assert asked("/livez", troubled)[0] == HTTPStatus.OK
+    assert asked("/readyz", troubled) == (
         HTTPStatus.OK,
         "ready; held: 3 unauthorized, 2 registry, 5 dead_letter_topic\n",
     )
+
+
+def test_a_pod_that_writes_no_dead_letters_any_more_is_not_ready_until_it_is_restarted() -> None:
+    snapshot = Snapshot(is_member=True, holds={HoldCause.DEAD_LETTER_BREAKER: 1})
+
+    assert asked("/readyz", snapshot) == (HTTPStatus.SERVICE_UNAVAILABLE, "not ready; held: 1 dead_letter_breaker\n")
+    assert asked("/startupz", snapshot)[0] == HTTPStatus.OK, "it did start"
+    assert asked("/livez", snapshot)[0] == HTTPStatus.OK, "and what is read already is still delivered"
 
 
 # --- what is carried -----------------------------------------------------------------------------------------
@@ -127,7 +129,7 @@ def test_coverage_is_told_by_account_and_event() -> None:
 )
 def test_a_pod_says_that_it_only_rehearses(sections: dict[str, Any], page: str) -> None:
     config = Config.model_validate(CONFIG.model_dump() | sections)
-    server = HealthServer(config, snapshot=lambda: Snapshot(is_member=True), metrics=lambda: b"", clock=ManualClock())
+    server = HealthServer(config, snapshot=lambda: Snapshot(is_member=True), metrics=lambda: b"", stall=lambda: None)
 
     assert server.answer(b"GET /readyz HTTP/1.1")[2].decode() == page
 
@@ -244,7 +246,7 @@ def test_a_port_that_is_taken_is_told_with_its_remedy() -> None:
         taken = await first.start()
         try:
             config = CONFIG.model_copy(update={"health": CONFIG.health.model_copy(update={"port": taken})})
-            second = HealthServer(config, snapshot=Snapshot, metrics=lambda: b"", clock=ManualClock())
+            second = HealthServer(config, snapshot=Snapshot, metrics=lambda: b"", stall=lambda: None)
             with pytest.raises(ConfigError, match=rf"health\.port: {taken} on 127\.0\.0\.1 cannot be had"):
                 await second.start()
         finally:

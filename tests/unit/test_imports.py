@@ -42,7 +42,10 @@ KAFKA_AT_THE_EDGES = Rule(
     "Kafka's client is used at the edges only",
     who=("consumer",),
     never=("confluent_kafka",),
-    except_in=("consumer.stages.source", "consumer.stages.deadletter", "consumer.cli", "consumer.demo"),
+    except_in=(
+        *("consumer.stages.source", "consumer.stages.deadletter", "consumer.acknowledged", "consumer.topics"),
+        *("consumer.cli", "consumer.demo"),
+    ),
 )
 HTTP_IN_THREE_PLACES = Rule(
     "HTTP requests are made in three places only",

@@ -168,3 +168,11 @@ def test_booleans_are_in_librdkafkas_spelling() -> None:
         client_properties(config(properties={"allow.auto.create.topics": True}).kafka)["allow.auto.create.topics"]
         == "true"
     )
+
+
+def test_a_topic_that_is_made_while_we_run_is_noticed_soon_or_as_the_operator_says() -> None:
+    soon = consumer_properties(config())
+    late = consumer_properties(config(properties={"topic.metadata.refresh.interval.ms": 300_000}))
+
+    assert int(soon["topic.metadata.refresh.interval.ms"]) <= 30_000
+    assert late["topic.metadata.refresh.interval.ms"] == "300000"

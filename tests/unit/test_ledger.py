@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from consumer.ledger import Entry, Ledger
+from consumer.ledger import Entry, Gap, Ledger
 from consumer.records import Assignment, DeadLetterReason, SkipReason
 
 
@@ -141,6 +141,18 @@ def test_partitions_stand_in_their_order() -> None:
         ledger.open(Assignment(topic, partition, 0))
 
     assert list(ledger.as_dict()["partitions"]) == ["orders[2]", "orders[10]", "visits[0]"]
+
+
+def test_gaps_are_added_up_by_partition_over_all_its_assignments() -> None:
+    ledger = Ledger()
+    for partition, offsets, before_offset in ((0, 2, 7), (0, 3, 40), (1, 1, 9)):
+        assignment = Assignment("orders", partition, 0)
+        ledger.open(assignment)
+        ledger.of(assignment).note_gap(offsets, before_offset)
+        if offsets == 2:
+            ledger.close(assignment)
+
+    assert ledger.gaps() == {("orders", 0): Gap(5, 40), ("orders", 1): Gap(1, 9)}
 
 
 def test_the_whole_is_plain_json() -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumer.letters import letter_headers
 from consumer.pinterest.answers import Ambiguous, Judged, Refused, read_answer
 from consumer.records import Assignment, Decoded, Invalid, Letter, MapOutcome, Mapped, Record, Rejected, Skipped
 from consumer.schemas import BundledName
-from consumer.stages import deadletter
 from consumer.stages.mapper import Mapper
 from tests.harness.arbitrary import NOW_S, bounded, configurations, damaged
 from tests.harness.planted import Person, people, records_about, urls_about, values_about
@@ -35,7 +35,15 @@ def said_of(outcome: MapOutcome) -> str:
         case Invalid(problems, reason):
             record = Record(Assignment("orders", 0, 0), 7, FakeMessage(), 5, 0.0)
             letter = Letter(record, reason, "map", "; ".join(problems))
-            return repr(deadletter._headers(deadletter._Posting(letter, NOW_S), "a-group"))
+            headers = letter_headers(
+                letter,
+                group="a-group",
+                failed_s=NOW_S,
+                origin=None,
+                is_value_omitted=False,
+                are_headers_omitted=False,
+            )
+            return repr(headers)
         case Skipped(reason):
             return reason
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import random
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -33,9 +34,12 @@ from consumer.stages.batcher import Batcher, Repeats
 from consumer.stages.decoder import Decoder
 from consumer.stages.lookups import Lookups
 from consumer.stages.mapper import Mapper
+from consumer.stages.receipts import Receipts
 from consumer.stages.sink import BatchResult, Sink
 from consumer.stages.source import Jump
 from consumer.timing import ManualClock
+from consumer.topic_facts import TopicFacts, Unknown
+from consumer.watchdog import Pulse
 from tests.unit.stages.builders import FakeMessage, assignment_of
 
 SCHEMA_ID = 7
@@ -82,6 +86,9 @@ class ScriptedSource:
     def set_paused(self, assignments: set[Assignment]) -> None:
         self.paused_now = assignments
 
+    def has_more(self, assignment: Assignment) -> bool:
+        return any(item.assignment is assignment for item in self.items)
+
     @property
     def paused(self) -> int:
         return len(self.paused_now)
@@ -116,6 +123,9 @@ class LetterBox:
     def under_way(self, assignments: set[Assignment]) -> list[Letter]:
         return [letter for letter in self.sent if letter.record.assignment in assignments]
 
+    def find(self, records: Set[Record]) -> Iterator[Letter]:
+        return (letter for letter in self.sent if letter.record in records)
+
     def abandon(self, assignments: set[Assignment]) -> list[Letter]:
         del assignments
         return []
@@ -142,6 +152,20 @@ class ScriptedWorld:
         self.asked.append(ref)
 
 
+@dataclass
+class KnownTopics:
+    """What the brokers say of each topic."""
+
+    said: TopicFacts | Unknown | None = field(default_factory=lambda: Unknown("_TIMED_OUT"))
+    asked: set[str] = field(default_factory=set)
+
+    def ask(self, names: Iterable[str]) -> None:
+        self.asked |= set(names)
+
+    def of(self, name: str) -> TopicFacts | Unknown | None:
+        return self.said if name in self.asked else None
+
+
 class OddHeaders(FakeMessage):
     """Behaves as confluent-kafka 2.16 does when the name of a header is not UTF-8."""
 
@@ -150,7 +174,9 @@ class OddHeaders(FakeMessage):
 
 
 class Rig:
-    def __init__(self, config: Config = CONFIG) -> None:
+    def __init__(
+        self, config: Config = CONFIG, *, receipts: Receipts | None = None, pulse: Pulse | None = None
+    ) -> None:
         self.clock = ManualClock(wall_s=1_790_000_000.0)
         self.source, self.letters, self.world = ScriptedSource(), LetterBox(), ScriptedWorld()
         self.inbox: queue.SimpleQueue[Mail] = queue.SimpleQueue()
@@ -161,10 +187,21 @@ class Rig:
             mapper=Mapper(config),
             repeats=Repeats(),
             batcher=Batcher(max_events=10, max_bytes=1_000_000, linger_s=0.0),
-            sink=Sink(config.delivery, max_age_s=604_800, chance=random.Random(1), is_live=self._is_live, caps={}),
+            sink=Sink(
+                config.delivery,
+                max_age_s=604_800,
+                chance=random.Random(1),
+                is_live=self._is_live,
+                caps={},
+                most_parked=1_000,
+            ),
             dead_letters=cast("Any", self.letters),
+            receipts=receipts,
         )
-        self.pipeline = Pipeline(config, stages, self.world, self.inbox, self.clock)
+        self.topics, self.pulse = KnownTopics(), pulse or Pulse(self.clock)
+        self.pipeline = Pipeline(
+            config, stages, self.world, self.inbox, self.clock, topics=self.topics, pulse=self.pulse
+        )
         self._encode = Encoder(bundled_schema("order"), schema_id=SCHEMA_ID).encode
 
     def _is_live(self, assignment: Assignment) -> bool:
@@ -333,6 +370,56 @@ def test_a_revoked_partition_waits_for_its_request_and_commits_what_came_of_it(r
     assert all(event.record.assignment is others for batch in rig.world.requests[1:] for event in batch.events)
     assert rig.ledger["partitions"]["orders[0]"]["abandoned"] == 1
     assert rig.ledger["balanced"]
+
+
+class SlowPost:
+    """An inbox that nothing comes into: by the rig's clock a wait for it takes a second."""
+
+    def __init__(self, clock: ManualClock, *, at_s: float, then: Callable[[], None]) -> None:
+        self._clock, self._at_s, self._then = clock, at_s, then
+
+    def get(self, timeout: float) -> Mail:
+        del timeout
+        self._clock.advance(1.0)
+        if self._clock.monotonic_s() == self._at_s:
+            self._then()
+        raise queue.Empty
+
+    def get_nowait(self) -> Mail:
+        raise queue.Empty
+
+
+def test_a_stop_within_a_hand_over_waits_no_longer_than_any_other(rig: Rig) -> None:
+    leaving, staying = assignment_of(0), assignment_of(1)
+    rig.assign(leaving, staying)
+    rig.give(leaving, 0, "A-0")
+    rig.turn()
+    rig.give(staying, 0, "B-0")
+    rig.turn()
+    assert len(rig.world.requests) == 2, "of neither an answer will come"
+    stop_at_s = rig.clock.monotonic_s() + 15
+    rig.pipeline._inbox = cast("Any", SlowPost(rig.clock, at_s=stop_at_s, then=rig.pipeline.stop))
+
+    rig.pipeline.revoked([leaving])
+    rig.pipeline.run()
+
+    assert rig.clock.monotonic_s() == stop_at_s + CONFIG.shutdown.drain_s
+    assert rig.pipeline.ledger.as_dict()["total"]["abandoned"] == 2
+
+
+def test_a_hand_over_after_the_stop_waits_only_for_what_is_left_of_its_drain(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.turn()
+    rig.pipeline.stop()
+    stopped_at_s = rig.clock.monotonic_s()
+    rig.clock.advance(15)
+    rig.pipeline._inbox = cast("Any", SlowPost(rig.clock, at_s=0, then=rig.pipeline.stop))
+
+    rig.pipeline.revoked([orders])
+
+    assert rig.clock.monotonic_s() == stopped_at_s + CONFIG.shutdown.drain_s
 
 
 def test_what_is_to_be_tried_again_is_abandoned_with_its_partition(rig: Rig) -> None:
@@ -551,6 +638,22 @@ def test_a_defect_in_a_request_stops_the_run(rig: Rig) -> None:
         rig.turn()
 
 
+def test_a_run_that_gave_up_commits_nothing_when_it_leaves(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    rig.turn()
+    rig.inbox.put(OutboxFailed(RuntimeError("a defect")))
+    commits = list(rig.source.commits)
+    with pytest.raises(FatalError):
+        rig.pipeline.run()
+    rig.answer(rig.world.requests[0])
+
+    rig.pipeline.revoked([orders])
+
+    assert rig.source.commits == commits
+
+
 def test_nothing_more_is_taken_at_the_limit(rig: Rig) -> None:
     orders = assignment_of(0)
     rig.assign(orders)
@@ -580,6 +683,88 @@ def test_messages_that_vanish_show_as_gaps_in_the_ledger(rig: Rig) -> None:
 
     assert rig.ledger["total"]["gaps"] == 4
     assert rig.ledger["balanced"]
+
+
+@pytest.mark.parametrize("is_at_the_end", [False, True])
+def test_messages_that_vanish_on_an_ordinary_topic_are_told_as_a_loss(rig: Rig, *, is_at_the_end: bool) -> None:
+    rig.topics.said = TopicFacts(is_compacted=False, retention_s=None)
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 0, "A-0")
+    if is_at_the_end:
+        rig.source.items.append(Jump(orders, 5))
+    else:
+        rig.give(orders, 5, "A-5")
+
+    with capture_logs() as lines:
+        rig.turn()
+        rig.pipeline.lost([orders])
+
+    assert [(line["log_level"], line["offsets"]) for line in lines if line["event"] == "offsets_missing"] == [
+        ("error", 4)
+    ]
+    assert rig.pipeline.closing_ledger()["missing_offsets"] == {"orders[0]": 4}
+    assert rig.pipeline.snapshot.missing_offsets == {("orders", 0): 4}
+
+
+def test_messages_that_vanish_just_before_the_end_are_in_the_ledger_that_is_printed(rig: Rig) -> None:
+    rig.topics.said = TopicFacts(is_compacted=False, retention_s=None)
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 3, "A-3")
+    for item in rig.source.take(1, 0.0):
+        rig.pipeline._read(item)
+
+    with capture_logs() as lines:
+        ledger = rig.pipeline.closing_ledger()
+
+    assert [line["offsets"] for line in lines if line["event"] == "offsets_missing"] == [3]
+    assert ledger["missing_offsets"] == {"orders[0]": 3}
+
+
+def test_records_that_retention_took_are_no_gaps(rig: Rig) -> None:
+    rig.topics.said = TopicFacts(is_compacted=False, retention_s=None)
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.source.items.append(Jump(orders, 5, is_expired=True))
+
+    rig.turn()
+
+    ledger = rig.pipeline.closing_ledger()
+    assert (ledger["total"]["expired"], ledger["total"]["gaps"], ledger["missing_offsets"]) == (5, 0, {})
+
+
+def test_a_topic_written_in_transactions_has_gaps_by_nature() -> None:
+    topics = {"orders": CONFIG.topics["orders"].model_copy(update={"transactional": True})}
+    rig = Rig(CONFIG.model_copy(update={"topics": topics}))
+    rig.topics.said = TopicFacts(is_compacted=False, retention_s=None)
+    orders = assignment_of(0)
+    rig.assign(orders)
+    rig.give(orders, 5, "A-5")
+
+    rig.turn()
+
+    assert rig.pipeline.closing_ledger()["missing_offsets"] == {}
+
+
+def test_a_request_is_counted_with_its_events_its_answer_and_whether_it_is_to_be_made_again(rig: Rig) -> None:
+    orders = assignment_of(0)
+    rig.assign(orders)
+    for offset in range(3):
+        rig.give(orders, offset, f"A-{offset}")
+    rig.turn(2)
+    rig.answer(rig.world.requests.pop(), Unavailable("HTTP 503"))
+    rig.turn(200)
+    rig.answer(rig.world.requests.pop())
+
+    rig.turn(2)
+
+    tallies = rig.pipeline.snapshot.tallies
+    assert tallies.answers == {"unavailable": 1, "judged": 1}
+    assert tallies.retries == {"unavailable": 1}
+    assert tallies.batch_events.total == 6
+    assert sum(tallies.durations.counts) == 3
+    assert tallies.durations.total == pytest.approx(3 * 0.3 * 202)
 
 
 def test_a_record_nobody_can_account_for_unbalances_the_ledger(rig: Rig) -> None:

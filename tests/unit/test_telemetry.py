@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumer import __version__
 from consumer.ledger import Entry, Ledger
+from consumer.pinterest.answers import Answer
 from consumer.pinterest.components import COMPONENTS
 from consumer.records import Assignment, DeadLetterReason, HoldCause, SkipReason
-from consumer.tallies import AGE_BOUNDS_S, Histogram, Snapshot, Tallies
+from consumer.tallies import AGE_BOUNDS_S, BATCH_BOUNDS, DURATION_BOUNDS_S, Histogram, Snapshot, Tallies
 from consumer.telemetry import METRICS, PREFIX, Telemetry
 
 RELIED_ON = {
@@ -35,12 +37,24 @@ RELIED_ON = {
     "event_age_seconds_bucket": {"le"},
     "event_age_seconds_count": set(),
     "event_age_seconds_sum": set(),
+    "api_requests_total": {"code"},
+    "retries_total": {"cause"},
+    "batch_events_bucket": {"le"},
+    "batch_events_count": set(),
+    "batch_events_sum": set(),
+    "delivery_duration_seconds_bucket": {"le"},
+    "delivery_duration_seconds_count": set(),
+    "delivery_duration_seconds_sum": set(),
+    "oldest_unsettled_age_seconds": set(),
+    "retention_runway_seconds": set(),
     "test_mode": set(),
     "build_info": {"version"},
 }
 """Names that dashboards and alerts are written with, and their labels."""
 OF_OURS_BESIDES = {
     "records_expired_total": {"topic"},
+    "offsets_missing_total": {"topic"},
+    "control_thread_stalls_total": set(),
     "answers_total": {"kind"},
     "requests_in_flight": set(),
     "holds": {"cause"},
@@ -57,19 +71,20 @@ CLOSED = {
     "kind": {"judged", "throttled"},
     "component": set(COMPONENTS),
     "field": {"language", "currency"},
-    "le": {*map(str, AGE_BOUNDS_S), "+Inf"},
+    "le": {*map(str, (*AGE_BOUNDS_S, *DURATION_BOUNDS_S, *BATCH_BOUNDS)), "+Inf"},
+    "code": {"200", "429", "none"},
     "reason": {*SkipReason, *DeadLetterReason},
-    "cause": set(HoldCause),
+    "cause": {*HoldCause, *(kind.__name__.lower() for kind in get_args(Answer))},
     "version": {__version__},
 }
 """All values that a label may take here; in earnest the topics are those configured, the rest those of the API."""
 
 
-def ages_of(*ages_s: float) -> Histogram:
-    ages = Histogram(AGE_BOUNDS_S)
-    for age_s in ages_s:
-        ages.observe(age_s)
-    return ages
+def spread_over(bounds: tuple[float, ...], *values: float) -> Histogram:
+    histogram = Histogram(bounds)
+    for value in values:
+        histogram.observe(value)
+    return histogram
 
 
 def busy_snapshot() -> Snapshot:
@@ -85,7 +100,10 @@ def busy_snapshot() -> Snapshot:
         clipped=Counter({"language": 2}),
         remarks=Counter({"currency": 3}),
         coverage=Counter({("549000000001", "checkout", 0b1000011): 4, ("549000000002", "checkout", 0b1000001): 6}),
-        ages=ages_of(0.5, 1.0, 4_000.0, 10_000_000.0),
+        retries=Counter({"throttled": 1, "refused": 2}),
+        ages=spread_over(AGE_BOUNDS_S, 0.5, 1.0, 4_000.0, 10_000_000.0),
+        durations=spread_over(DURATION_BOUNDS_S, 0.3, 1.2),
+        batch_events=spread_over(BATCH_BOUNDS, 1, 999, 1_000),
         last_accepted_wall_s=1_750_000_000.0,
     )
     ledger = Ledger()
@@ -101,6 +119,9 @@ def busy_snapshot() -> Snapshot:
         in_hand_bytes=2_200,
         in_flight=2,
         commit_failures=6,
+        oldest_unsettled_s=12.5,
+        retention_runway_s=3_600.0,
+        missing_offsets={("orders", 0): 2, ("orders", 1): 1, ("visits", 0): 4},
         held_accounts={HoldCause.UNAUTHORIZED: 2, HoldCause.THROTTLED: 1},
         holds={HoldCause.REGISTRY: 1},
         tallies=tallies,
@@ -113,7 +134,12 @@ Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 
 def scraped(snapshot: Snapshot, *, is_test: bool = False) -> Samples:
     """Name without the prefix → labels → value."""
-    telemetry = Telemetry(lambda: snapshot, is_test=is_test)
+    telemetry = Telemetry(
+        lambda: snapshot,
+        is_test=is_test,
+        requests=lambda: {"200": 9, "429": 1, "none": 3},
+        stalls=lambda: 2,
+    )
     try:
         return samples_of(telemetry.render())
     finally:
@@ -173,6 +199,9 @@ def test_the_figures_are_those_of_the_snapshot() -> None:
         (("currency", "USD"), ("event_name", "checkout")): 0.1,
     }
     assert found["answers_total"] == {(("kind", "judged"),): 9, (("kind", "throttled"),): 1}
+    assert found["retries_total"] == {(("cause", "throttled"),): 1, (("cause", "refused"),): 2}
+    assert found["api_requests_total"] == {(("code", "200"),): 9, (("code", "429"),): 1, (("code", "none"),): 3}
+    assert found["offsets_missing_total"] == {(("topic", "orders"),): 3, (("topic", "visits"),): 4}
     assert found["accounts_held"] == {(("cause", "unauthorized"),): 2, (("cause", "throttled"),): 1}
     assert found["holds"] == {(("cause", "registry"),): 1}
     assert found["events_with_identity_total"] == {
@@ -204,11 +233,25 @@ def test_a_distribution_counts_all_up_to_each_bound() -> None:
         ("commit_failures_total", 6),
         ("last_accepted_timestamp_seconds", 1_750_000_000),
         ("ledger_imbalance", 1),
+        ("oldest_unsettled_age_seconds", 12.5),
+        ("retention_runway_seconds", 3_600),
+        ("control_thread_stalls_total", 2),
         ("test_mode", 0),
     ],
 )
 def test_a_figure_without_labels_is_that_of_the_snapshot(name: str, value: float) -> None:
     assert scraped(busy_snapshot())[name] == {(): value}
+
+
+def test_a_full_batch_is_told_from_one_that_is_nearly_full() -> None:
+    found = scraped(busy_snapshot())["batch_events_bucket"]
+    buckets = {dict(labels)["le"]: count for labels, count in found.items()}
+
+    assert (buckets["1.0"], buckets["999.0"], buckets["1000.0"]) == (1, 2, 3)
+
+
+def test_where_retention_takes_nothing_there_is_no_runway_rather_than_none_left() -> None:
+    assert "retention_runway_seconds" not in scraped(Snapshot())
 
 
 def test_a_rehearsal_shows_as_one() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from consumer.cli import main
-from consumer.cli.check_connections import connection_findings, judge_retention
+from consumer.cli.check_connections import connection_findings, judge_keeping, judge_memory, judge_retention
 from consumer.cli.check_settings import settings_findings
 from consumer.cli.findings import Finding, Grade
 from consumer.config import Config
@@ -254,11 +254,12 @@ def test_with_connectivity_brokers_out_of_reach_fail(
 # --- connections -------------------------------------------------------------------------------------------------
 
 
-def connected(embedded: EmbeddedCluster) -> dict[str, list[Finding]]:
+def connected(embedded: EmbeddedCluster, **changes: Any) -> dict[str, list[Finding]]:
     sections = SOUND | {
         "kafka": {"bootstrap_servers": embedded.bootstrap_servers},
         "topics": {"orders": {"mapping": "order", "wire_format": "avro", "schema_file": "order.avsc"}},
         "schema_registry": {},
+        **changes,
     }
     by_subject: dict[str, list[Finding]] = {}
     for finding in connection_findings(Config.model_validate(sections), timeout_s=0.5):
@@ -305,3 +306,88 @@ def test_a_dead_letter_topic_keeps_what_can_be_sent_and_no_longer(settings: dict
     assert [finding.grade for finding in findings] == (
         [Grade.OK] if words == ["keeps letters 7 days"] else [Grade.WARN] * len(words)
     )
+
+
+def test_the_receipts_topic_is_asked_about_where_receipts_are_written(embedded: EmbeddedCluster) -> None:
+    cases: dict[str, dict[str, Any]] = {
+        "off": {},
+        "on": {"receipts": {"enabled": True}},
+        "test": {"receipts": {"enabled": True}, "pinterest": {"access_token": "pina_x", "test": True}},
+    }
+
+    named = {
+        name: [finding for finding in connected(embedded, **changes)["topics"] if "receipts" in finding.text]
+        for name, changes in cases.items()
+    }
+
+    assert (named["off"], named["test"]) == ([], [])
+    (missing,) = named["on"]
+    assert missing.grade is Grade.FAIL
+    assert "pinterest-conversions.receipts does not exist" in missing.text
+    assert "receipts go there" in missing.text
+
+
+def test_a_receipts_topic_that_exists_is_ok(embedded: EmbeddedCluster) -> None:
+    embedded.broker.create_topic("audit", 2)
+
+    findings = connected(embedded, receipts={"enabled": True, "topic": "audit"})
+
+    assert "audit exists, 2 partitions" in [finding.text for finding in findings["topics"]]
+    # What the embedded broker does not answer is no failure of the operator's.
+    assert [finding.grade for finding in findings["receipts"]] == [Grade.WARN]
+
+
+@pytest.mark.parametrize(
+    ("settings", "grade", "words"),
+    [
+        pytest.param(
+            {"cleanup.policy": "compact,delete", "retention.ms": "34560000000"},
+            Grade.OK,
+            "compacted and keeps receipts 400 days",
+            id="sound",
+        ),
+        pytest.param({"cleanup.policy": "delete", "retention.ms": "1000"}, Grade.WARN, "not compacted", id="deleted"),
+        pytest.param({"retention.ms": "1000"}, Grade.WARN, "not compacted", id="as by default"),
+        pytest.param({"cleanup.policy": "compact"}, Grade.WARN, "for ever", id="compacted alone"),
+        pytest.param(
+            {"cleanup.policy": "compact,delete", "retention.ms": "-1"}, Grade.WARN, "for ever", id="kept for ever"
+        ),
+    ],
+)
+def test_a_receipts_topic_is_compacted_and_ends_some_day(settings: dict[str, str], grade: Grade, words: str) -> None:
+    (finding,) = judge_keeping("audit", settings)
+
+    assert finding.grade is grade
+    assert words in finding.text
+
+
+@pytest.mark.parametrize(
+    ("replays_ms", "letters_ms", "is_warned_of"),
+    [
+        pytest.param(1_000, 1_000, False, id="equal"),
+        pytest.param(1_000, 1_001, True, id="shorter"),
+        pytest.param(1_000, -1, True, id="letters for ever"),
+        pytest.param(-1, -1, False, id="both for ever"),
+        pytest.param(-1, 1_000, False, id="replays for ever"),
+        pytest.param(None, 1_000, False, id="not told"),
+        pytest.param(1_000, None, False, id="not told of the letters"),
+    ],
+)
+def test_a_replay_topic_must_not_forget_before_the_letters_are_gone(
+    replays_ms: int | None, letters_ms: int | None, *, is_warned_of: bool
+) -> None:
+    findings = list(judge_memory("replays", {"letters": letters_ms, "replays": replays_ms}))
+
+    assert [finding.grade for finding in findings] == [Grade.WARN] * is_warned_of
+
+
+def test_a_replay_topic_is_asked_about_only_where_there_is_one(embedded: EmbeddedCluster) -> None:
+    without = connected(embedded)
+    embedded.broker.create_topic("pinterest-conversions.replay", 1)
+
+    findings = connected(embedded)
+
+    assert not any("replay" in finding.text for finding in without["topics"])
+    assert (Grade.OK, "pinterest-conversions.replay exists, 1 partition") in [
+        (finding.grade, finding.text) for finding in findings["topics"]
+    ]

@@ -31,7 +31,6 @@ from consumer.health import HealthServer
 from consumer.pinterest.components import COMPONENTS, components_of
 from consumer.pinterest.quality import Detail, Issue, NotScored, Score, Scored
 from consumer.tallies import Snapshot, Tallies
-from consumer.timing import ManualClock
 from tests.harness.one_answer import OneAnswer, http
 from tests.unit.cli.test_check_accounts import an_emulator
 from tests.unit.emulator.builders import NOW_S, event_of, hashed
@@ -122,7 +121,7 @@ def a_consumer(*accepted: tuple[str, dict[str, Any], int]) -> Iterator[str]:
         }
     )
     snapshot = Snapshot(tallies=Tallies(coverage=coverage))
-    server = HealthServer(config, snapshot=lambda: snapshot, metrics=lambda: b"", clock=ManualClock())
+    server = HealthServer(config, snapshot=lambda: snapshot, metrics=lambda: b"", stall=lambda: None)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -166,6 +166,21 @@ def test_each_trouble_has_its_answer_and_the_next_request_none(fault: dict[str, 
     assert following == Judged((Accepted(),))
 
 
+def test_requests_are_counted_by_the_status_of_their_answer() -> None:
+    async def act(client: ConversionsClient, _: Emulator) -> dict[str, int]:
+        for _number in range(5):
+            await one_event(client)
+        return dict(client.requests)
+
+    faults = [
+        {"kind": "status", "status": 429, "count": 1},
+        {"kind": "status", "status": 503, "count": 1},
+        {"kind": "disconnect", "count": 1},
+    ]
+
+    assert with_emulator(act, faults=faults) == {"429": 1, "503": 1, "none": 1, "200": 2}
+
+
 def test_the_servers_wish_is_passed_on() -> None:
     async def act(client: ConversionsClient, _: Emulator) -> Answer:
         return await one_event(client)

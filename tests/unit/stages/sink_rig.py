@@ -55,6 +55,7 @@ class Rig:
             chance=chance or LongestWait(),
             is_live=lambda assignment: assignment not in self.gone,
             caps=caps or {},
+            most_parked=1_000,
         )
 
     def submit(self, *batches: Batch) -> None:

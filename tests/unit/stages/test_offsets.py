@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from consumer.errors import ContractError
 from consumer.stages.offsets import MAX_METADATA_CHARS, SettledMap, Tracker
+from tests.unit.stages.builders import record_of
 
 
 def tracker_of(*offsets: int, carried: SettledMap | None = None) -> Tracker:
@@ -49,6 +50,20 @@ def test_commits_stop_at_the_first_unsettled_offset(settled: list[int], committa
 
     assert tracker.committable == committable
     assert tracker.in_hand == 3 - len(settled)
+
+
+def test_the_front_is_the_record_that_commits_wait_for() -> None:
+    records = [record_of(offset=offset) for offset in (10, 11, 12)]
+    tracker = Tracker(10)
+    for record in records:
+        tracker.take(record.offset, record)
+    seen = [tracker.front]
+
+    for offset in (11, 10, 12):
+        tracker.settle(offset)
+        seen.append(tracker.front)
+
+    assert seen == [records[0], records[0], records[2], None]
 
 
 def test_nothing_taken_commits_where_the_assignment_started() -> None:
