@@ -21,6 +21,12 @@ def emulator(
     record: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Append one JSON line per accepted event to this file.")
     ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False, help="Append one JSON line per answered call of the events endpoint here."
+        ),
+    ] = None,
     faults: Annotated[
         Path | None, typer.Option(dir_okay=False, exists=True, help="Faults to start with: a JSON list.")
     ] = None,
@@ -73,6 +79,7 @@ def emulator(
         host=host,
         port=port,
         record=record,
+        answers=answers,
         faults=_read_faults(faults) if faults is not None else [],
         latency_ms=_read_range(latency_ms),
         tokens=frozenset(token or ()),

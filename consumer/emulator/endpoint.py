@@ -9,6 +9,7 @@ from typing import assert_never
 from urllib.parse import parse_qs
 
 from consumer.emulator import answers
+from consumer.emulator.answer_log import AnswerLog
 from consumer.emulator.answers import Answer, Drip
 from consumer.emulator.description import AD_ACCOUNT_ID, NEWER, PUBLISHED, JsonObject
 from consumer.emulator.faults import Before, Disconnect, FaultBoard, Garbage, Oversized, Status
@@ -40,14 +41,31 @@ class Call:
         return self.test == "true"
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one call comes to; no answer hangs up."""
+
+    answer: Answer | None
+    accepted: int = 0
+    is_true: bool = True
+    """False if a fault took the answer's place, or its time."""
+
+
 class EventsEndpoint:
     """`POST /v5/ad_accounts/{ad_account_id}/events`."""
 
     def __init__(
-        self, settings: Settings, record: Record, faults: FaultBoard, tokens: Tokens, quality: QualityEndpoint
+        self,
+        settings: Settings,
+        record: Record,
+        answer_log: AnswerLog,
+        faults: FaultBoard,
+        tokens: Tokens,
+        quality: QualityEndpoint,
     ) -> None:
         self._settings = settings
         self._record = record
+        self._answer_log = answer_log
         self._faults = faults
         self._tokens = tokens
         self._quality = quality
@@ -81,37 +99,48 @@ class EventsEndpoint:
             latency_s = self._chance.uniform(*self._settings.latency_ms) / 1_000
             latency_s += self._faults.delay_s(call.ad_account_id, call.events)
             await self._pause(latency_s / 2)
-            answer = self._decide(call)
+            decision = self._decide(call)
             await self._pause(latency_s / 2)
         finally:
             self.in_flight -= 1
+        answer = decision.answer
+        self._answer_log.write(
+            call.number,
+            received_at=call.received_at,
+            answered_at=round(self._settings.wall_s(), 3),
+            status=None if answer is None else answer.status,
+            accepted=decision.accepted,
+            is_true=decision.is_true,
+        )
         return answer
 
     async def _pause(self, seconds: float) -> None:
         if seconds > 0:
             await self._settings.sleep(seconds)
 
-    def _decide(self, call: Call) -> Answer | None:
+    def _decide(self, call: Call) -> Decision:
         """What the API would say, unless a fault has its place; what is accepted is recorded here."""
         refusal = self._refusal(call)
         fault = self._faults.answering(call.ad_account_id, call.events, is_refused=refusal is not None)
         if isinstance(fault, Before):
-            return _spoilt(fault.outcome, len(call.events))
+            return Decision(_spoilt(fault.outcome, len(call.events)), is_true=False)
         if refusal is not None:
-            return refusal
+            return Decision(refusal)
         errors = self._errors(call)
         judged = list(zip(call.events, errors, strict=True))
-        self._accept(call, [event for event, error in judged if not error])
+        good = [event for event, error in judged if not error]
+        self._accept(call, good)
         answer = answers.verdicts(errors, ["" if error else event_warning(event) for event, error in judged])
         if fault is None:
-            return answer
+            return Decision(answer, accepted=len(good))
         match fault.outcome:
             case Drip() as drip:
-                return replace(answer, drip=drip)
+                spoilt: Answer | None = replace(answer, drip=drip)
             case Oversized(mib):
-                return replace(answer, blanks=mib * 1024 * 1024)
+                spoilt = replace(answer, blanks=mib * 1024 * 1024)
             case outcome:
-                return _spoilt(outcome, len(call.events))
+                spoilt = _spoilt(outcome, len(call.events))
+        return Decision(spoilt, accepted=len(good), is_true=False)
 
     def _refusal(self, call: Call) -> Answer | None:
         """What refuses the call as a whole; None lets its events be judged."""

@@ -9,6 +9,7 @@ from typing import Self
 import orjson
 
 from consumer.emulator import answers
+from consumer.emulator.answer_log import AnswerLog
 from consumer.emulator.answers import Answer
 from consumer.emulator.description import JsonObject
 from consumer.emulator.endpoint import EventsEndpoint
@@ -35,6 +36,7 @@ class Emulator:
         self._settings = settings or Settings()
         self._server = HttpServer(self._answer, self._settings.sleep)
         self._record = Record(self._settings.record)
+        self._answer_log = AnswerLog(self._settings.answers)
         self._faults = FaultBoard(self._settings.faults)
         tokens = Tokens(self._settings.tokens)
         self._oauth = OAuth(
@@ -45,7 +47,9 @@ class Emulator:
             wall_s=self._settings.wall_s,
         )
         self._quality = QualityEndpoint(tokens, forbidden=self._settings.forbidden, wall_s=self._settings.wall_s)
-        self._events = EventsEndpoint(self._settings, self._record, self._faults, tokens, self._quality)
+        self._events = EventsEndpoint(
+            self._settings, self._record, self._answer_log, self._faults, tokens, self._quality
+        )
         self._requests: Counter[str] = Counter()
         self.base_url = ""
         """Up to and with `/v5`; known once it serves."""
@@ -53,9 +57,10 @@ class Emulator:
     async def __aenter__(self) -> Self:
         try:
             self._record.open()
+            self._answer_log.open()
             port = await self._server.start(self._settings.host, self._settings.port)
         except (OSError, ValueError):
-            self._record.close()
+            self._close_files()
             raise
         self.base_url = f"http://{self._settings.host}:{port}/v5"
         return self
@@ -64,7 +69,11 @@ class Emulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._server.close()
+        self._close_files()
+
+    def _close_files(self) -> None:
         self._record.close()
+        self._answer_log.close()
 
     def set_faults(self, faults: list[JsonObject]) -> None:
         """Replace all faults, each worded as in README.md.

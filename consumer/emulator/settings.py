@@ -23,6 +23,7 @@ class Settings:
     port: int = 0
     """0 takes a free one."""
     record: Path | None = None
+    answers: Path | None = None
     faults: Sequence[Fault] = ()
     latency_ms: tuple[float, float] = (0.0, 0.0)
     """Drawn evenly from here; half of it passes before the events are recorded, half after."""
