@@ -17,6 +17,14 @@ from tests.harness.kafka.jars import NoKafkaError
 from tests.harness.processes import Children
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side (`-n 3 --dist loadgroup`), those with three brokers take turns: a machine bears one
+    such cluster."""
+    for item in items:
+        if "three_brokers" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("three brokers"))
+
+
 @pytest.fixture(autouse=True)
 def _logs_as_they_were() -> Iterator[None]:
     """A command that a test ran in this process set the level of logs for all of it."""
@@ -41,7 +49,7 @@ def real_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster
         with a_real_cluster(tmp_path_factory.mktemp("kafka")) as cluster:
             yield cluster
     except NoKafkaError as error:
-        _do_without(error)
+        do_without_kafka(error)
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def three_brokers(tmp_path: Path) -> Iterator[Brokers]:
         with Brokers(tmp_path, nodes=3) as brokers:
             yield brokers
     except NoKafkaError as error:
-        _do_without(error)
+        do_without_kafka(error)
 
 
 @pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.real_kafka)])
@@ -68,7 +76,8 @@ def children(tmp_path: Path) -> Iterator[Children]:
         yield children
 
 
-def _do_without(error: NoKafkaError) -> NoReturn:
+def do_without_kafka(error: NoKafkaError) -> NoReturn:
+    """Skip the test, or fail it where REQUIRE_REAL=1."""
     if os.environ.get("REQUIRE_REAL") == "1":
         pytest.fail(f"REQUIRE_REAL=1, and no real Kafka: {error}", pytrace=False)
     pytest.skip(f"no real Kafka: {error}")

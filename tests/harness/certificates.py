@@ -31,10 +31,24 @@ class Certificates:
     def key_of(self, certificate: Path) -> Path:
         return certificate.with_suffix(".key")
 
-    def server_side(self, *, asks_clients: bool = False) -> ssl.SSLContext:
+    def of_another_host(self) -> Path:
+        """Signed by the authority, for a server that is not at 127.0.0.1."""
+        return self._make("another-host", "subjectAltName=DNS:another-host.example.com", signer="authority")
+
+    def expired(self) -> Path:
+        """Signed by the authority for the server at 127.0.0.1, and good no more from the moment it was made."""
+        certificate, request = self._directory / "expired.pem", self._directory / "expired.csr"
+        self._run("req", *self._new_key(certificate), "-addext", "subjectAltName=IP:127.0.0.1", "-out", str(request))
+        by = ["-CA", str(self.authority), "-CAkey", str(self.key_of(self.authority))]
+        signing = ["-req", "-in", str(request), *by, "-copy_extensions", "copy", "-days", "0"]
+        self._run("x509", *signing, "-out", str(certificate))
+        return certificate
+
+    def server_side(self, certificate: Path | None = None, *, asks_clients: bool = False) -> ssl.SSLContext:
         """For a server on 127.0.0.1, which may ask its clients for a certificate of the authority's."""
+        shown = certificate or self.server
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.server, self.key_of(self.server))
+        context.load_cert_chain(shown, self.key_of(shown))
         if asks_clients:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(self.authority)
@@ -42,17 +56,22 @@ class Certificates:
 
     def _make(self, name: str, *extensions: str, signer: str | None = None) -> Path:
         certificate = self._directory / f"{name}.pem"
-        command = [self._openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        command += ["-days", "2", "-subj", f"/CN={name}"]
-        command += ["-keyout", str(self.key_of(certificate)), "-out", str(certificate)]
+        options = ["-x509", "-days", "2", *self._new_key(certificate)]
         if signer is not None:
             path = self._directory / f"{signer}.pem"
-            command += ["-CA", str(path), "-CAkey", str(self.key_of(path))]
+            options += ["-CA", str(path), "-CAkey", str(self.key_of(path))]
             extensions = (*extensions, "basicConstraints=CA:FALSE")
         for extension in extensions:
-            command += ["-addext", extension]
-        subprocess.run(command, check=True, capture_output=True, timeout=30)
+            options += ["-addext", extension]
+        self._run("req", *options, "-out", str(certificate))
         return certificate
+
+    def _new_key(self, certificate: Path) -> list[str]:
+        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        return [*kind, "-keyout", str(self.key_of(certificate)), "-subj", f"/CN={certificate.stem}"]
+
+    def _run(self, *arguments: str) -> None:
+        subprocess.run([self._openssl, *arguments], check=True, capture_output=True, timeout=30)
 
 
 def _do_without() -> NoReturn:

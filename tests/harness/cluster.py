@@ -24,9 +24,6 @@ QUIET: Mapping[str, str | int] = {"log_level": 2}
 FAST_GROUP: Mapping[str, str | int] = {"session.timeout.ms": 2_000, "heartbeat.interval.ms": 250}
 """Client settings for quick rebalances under the classic protocol; under KIP-848 the brokers decide."""
 
-FAST_FETCH: Mapping[str, str | int] = {"fetch.wait.max.ms": 10}
-"""The embedded broker answers a waiting fetch only when this is over, not when a message comes."""
-
 
 class Cluster(Protocol):
     """What a test may ask of its brokers, and what it may expect of them."""
@@ -36,6 +33,10 @@ class Cluster(Protocol):
 
     @property
     def bootstrap_servers(self) -> str: ...
+
+    @property
+    def fetching(self) -> Mapping[str, str | int]:
+        """Client settings with which a message is read as soon as it is there, at no more cost than need be."""
 
     @property
     def supports_transactions(self) -> bool:
@@ -66,6 +67,8 @@ class EmbeddedCluster:
     """The demo's broker. `broker` also injects errors, delays and outages."""
 
     name = "embedded"
+    # A waiting fetch is answered only when this is over, not when a message comes.
+    fetching: Mapping[str, str | int] = {"fetch.wait.max.ms": 10}
     supports_transactions = False
     supports_compaction = False
     supports_offsets_for_times = False
@@ -89,6 +92,8 @@ class RealCluster:
     """Apache Kafka, ours or one that somebody else runs."""
 
     name = "real"
+    # The end of a partition is told with the first fetch that found nothing.
+    fetching: Mapping[str, str | int] = {"fetch.wait.max.ms": 200}
     supports_transactions = True
     supports_compaction = True
     supports_offsets_for_times = True

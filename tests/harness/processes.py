@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,6 +17,8 @@ from typing import TypeVar
 
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
+_LOOK_S = 0.05
+"""Between two looks at what a program has done: each may read whole files, on cores that the program needs."""
 
 
 def eventually(
@@ -40,10 +44,15 @@ def eventually(
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listened on a moment ago; whoever binds it must be ready to be too late."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody listened on a moment ago; whoever binds it must be ready to be too late.
+
+    Below those that systems give to whoever connects or names none: the tests beside this one take many of these.
+    """
+    while True:
+        port = random.randrange(12_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Child:
@@ -91,7 +100,7 @@ class Child:
             assert found or not has_ended, f"ended before {what}; {self.tail()}"
             return found
 
-        return eventually(answer, within_s=within_s, what=lambda: f"{what}; {self.tail()}")
+        return eventually(answer, within_s=within_s, what=lambda: f"{what}; {self.tail()}", every_s=_LOOK_S)
 
     def wait(self, *, within_s: float) -> int:
         """Until it ends by itself; its exit code."""
@@ -139,7 +148,11 @@ class Children:
 
     def consumer(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Child:
         """Start `python -m consumer` with these arguments."""
-        return self.start(name, [sys.executable, "-m", "consumer", *arguments], environment)
+        return self.module(name, "consumer", *arguments, environment=environment)
+
+    def module(self, name: str, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Child:
+        """Start `python -m module` with these arguments."""
+        return self.start(name, [sys.executable, "-m", module, *arguments], environment)
 
 
 def _inherited() -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from consumer.demo.registry import EmbeddedRegistry
 from consumer.stages.offsets import SettledMap
-from tests.harness.cluster import FAST_FETCH, FAST_GROUP, Cluster, unique
+from tests.harness.cluster import FAST_GROUP, Cluster, unique
 from tests.harness.ledger import (
     AcceptedEvent,
     Position,
@@ -110,7 +110,7 @@ class World:
 
     def environment(self, **settings: object) -> dict[str, str]:
         """Settings of a consumer of this world; `kafka__start_at="latest"` and the like change or add some."""
-        properties = {**FAST_FETCH, **FAST_GROUP, **dict(settings.pop("properties", None) or {})}  # type: ignore[call-overload]
+        properties = {**self.cluster.fetching, **FAST_GROUP, **dict(settings.pop("properties", None) or {})}  # type: ignore[call-overload]
         if settings.get("kafka__group_protocol") == "consumer":
             properties = {name: value for name, value in properties.items() if name not in FAST_GROUP}
         given: dict[str, object] = {

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from tests.harness.cluster import FAST_FETCH, FAST_GROUP, QUIET, Cluster, RealCluster, unique
+from tests.harness.cluster import FAST_GROUP, QUIET, Cluster, RealCluster, unique
 from tests.harness.kafka import brokers, jars
 from tests.harness.kafka.brokers import Brokers
 from tests.harness.ledger import committed_offsets, end_offsets, read_letters, read_topic
@@ -60,7 +60,7 @@ def member(
             "group.id": group,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
-            **FAST_FETCH,
+            **cluster.fetching,
             **QUIET,
             **protocol,
         }

@@ -15,7 +15,7 @@ from consumer.records import Assignment, CommitPoint, Record
 from consumer.stages.source import Jump, Source, StartAt
 from consumer.timing import Clock, ManualClock, SystemClock
 from consumer.watchdog import Pulse
-from tests.harness.cluster import FAST_FETCH, FAST_GROUP, Cluster, EmbeddedCluster, unique
+from tests.harness.cluster import FAST_GROUP, Cluster, EmbeddedCluster, unique
 from tests.harness.ledger import committed_offsets
 from tests.harness.processes import eventually
 
@@ -70,7 +70,7 @@ class Member:
             "enable.auto.offset.store": "false",
             "auto.offset.reset": "error",
             "enable.partition.eof": "true",
-            **FAST_FETCH,
+            **self.cluster.fetching,
             **FAST_GROUP,
             "partition.assignment.strategy": "cooperative-sticky",
             **(properties or {}),

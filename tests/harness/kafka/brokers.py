@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.harness.kafka.jars import find_java, kafka_jars
+from tests.harness.kafka.security import LISTENERS, Listener, Security
 from tests.harness.processes import Child, Children, free_port
 
 LOGGING = Path(__file__).with_name("log4j2.properties")
@@ -25,7 +26,7 @@ JVM = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 SETTINGS = """
 process.roles=broker,controller
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
 auto.create.topics.enable=false
 offsets.topic.num.partitions=4
 transaction.state.log.num.partitions=4
@@ -52,15 +53,18 @@ num.io.threads=4
 class Brokers:
     """A running cluster; use it as a context manager. Nodes count from 1; three of them replicate everything.
 
+    With `security` each also listens where clients must say who they are.
+
     Raises:
         NoKafkaError: Java or Kafka cannot be had here.
         AssertionError: It did not come up; the message ends with what the brokers said last.
     """
 
-    def __init__(self, folder: Path, *, nodes: int = 1) -> None:
+    def __init__(self, folder: Path, *, nodes: int = 1, security: Security | None = None) -> None:
         self._java = str(find_java())
         self._classpath = os.pathsep.join(map(str, kafka_jars()))
         self._folder = folder
+        self._security = security
         self._children = Children(folder)
         self._nodes: dict[int, Child] = {}
         for attempt in range(1, STARTS + 1):
@@ -91,6 +95,10 @@ class Brokers:
         port, _ = self._ports[node]
         return f"127.0.0.1:{port}"
 
+    def secured_address(self, listener: Listener) -> str:
+        """Host and port of the first broker where it asks for credentials."""
+        return f"127.0.0.1:{self._secured_ports[1][listener]}"
+
     def kill(self, node: int) -> None:
         """SIGKILL: gone without a word, its data stays."""
         self._nodes[node].kill()
@@ -111,10 +119,14 @@ class Brokers:
     def _start_all(self, folder: Path, nodes: int) -> None:
         folder.mkdir()
         self._ports = {node: (free_port(), free_port()) for node in range(1, nodes + 1)}
+        self._secured_ports = {
+            node: {listener: free_port() for listener in LISTENERS} if self._security else {} for node in self._ports
+        }
         self.bootstrap_servers = ",".join(self.address(node) for node in self._ports)
         self._settings = {node: self._write_settings(folder, node) for node in self._ports}
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c"]
+        tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id]
+        tool += [*(self._security.format_arguments() if self._security else []), "-c"]
         formatting = [self._run(f"format-{node}", [*tool, str(file)]) for node, file in self._settings.items()]
         for child in formatting:
             assert child.wait(within_s=READY_WITHIN_S) == 0, child.tail()
@@ -127,13 +139,15 @@ class Brokers:
         in_sync = min(replicas, 2)
         voters = ",".join(f"{n}@127.0.0.1:{controller}" for n, (_, controller) in self._ports.items())
         port, controller_port = self._ports[node]
+        secured = "".join(f",{name}://127.0.0.1:{at}" for name, at in self._secured_ports[node].items())
         file = folder / f"node-{node}.properties"
         file.write_text(
             f"{SETTINGS}"
+            f"{self._security.settings(folder) if self._security else ''}"
             f"node.id={node}\n"
             f"log.dirs={folder / f'data-{node}'}\n"
             f"controller.quorum.voters={voters}\n"
-            f"listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n"
+            f"listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{secured}\n"
             f"default.replication.factor={replicas}\n"
             f"min.insync.replicas={in_sync}\n"
             f"offsets.topic.replication.factor={replicas}\n"
