@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format lock clean
+.PHONY: help demo test chaos mutants check lint format lock audit clean
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
@@ -21,7 +21,13 @@ demo: $(INSTALLED) ## the whole way on this machine, with sample traffic; ARGS="
 	@$(BIN)/conversions demo $(ARGS)
 
 test: $(INSTALLED) ## all tests; ARGS="-k offsets"; REQUIRE_REAL=1 fails what would be skipped for want of a real service
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 2)
+
+chaos: $(INSTALLED) ## random faults on three brokers, judged from outside; SECONDS=600 SEED=7 ARGS="--rate 500 --report r.json"
+	@$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) $(ARGS)
+
+mutants: $(INSTALLED) ## remove each guard of the promises in turn and show a test failing for it; ARGS="map commit"
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 check: lint ## format, lint, types and tests: what every change must pass
 	@$(MAKE) test
@@ -38,6 +44,9 @@ format: $(INSTALLED) ## rewrite the files in the house format
 lock: $(INSTALLED) ## lock what pyproject.toml asks for; ARGS=--upgrade takes the newest
 	@$(COMPILE) --output-file requirements.lock
 	@$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+audit: $(INSTALLED) ## ask whether a version that requirements.lock names is known to be vulnerable
+	@$(BIN)/python .ci/audit.py requirements.lock
 
 clean: ## remove the environment and everything built or fetched
 	@rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

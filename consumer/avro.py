@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from decimal import Context, Decimal
@@ -12,7 +13,7 @@ from fastavro import parse_schema, schemaless_reader
 from fastavro.read import LOGICAL_READERS
 from fastavro.schema import SchemaParseException
 
-from consumer.avro_guard import Walk, is_hazardous, kind_of, not_negative, read_zigzag
+from consumer.avro_guard import MAX_DEPTH, MAX_VALUES, Walk, extent_of, kind_of, not_negative, read_zigzag
 from consumer.records import Decoded, Undecodable
 
 MAX_DECIMAL_BYTES = 64
@@ -61,7 +62,10 @@ class WriterSchema:
         self._names = [_record_name(branch, named) for branch in (self._datum if self._is_union else [self._datum])]
         if not any(self._names):
             raise ValueError("it describes no record")
-        self._is_hazardous = is_hazardous(self._datum, named)
+        extent = extent_of(self._datum, named)
+        is_bounded = extent.depth <= MAX_DEPTH and extent.density < math.inf
+        self._longest_sure_bytes = MAX_VALUES / extent.density if is_bounded else -1
+        """A datum no longer than this keeps within the limits, whatever its bytes are."""
 
     @property
     def name(self) -> str:
@@ -74,7 +78,7 @@ class WriterSchema:
         stream.seek(start)
         try:
             name = self._names[not_negative(read_zigzag(value, start)[0]) if self._is_union else 0]
-            if self._is_hazardous:
+            if len(value) > self._longest_sure_bytes:
                 Walk(value, self._named).end_of(self._datum, start)
             read: Any = schemaless_reader(stream, self._enclosed)
         except UnicodeDecodeError:

@@ -1,15 +1,16 @@
-"""Limits that fastavro lacks: how deep data may nest, and how much a few bytes may claim to hold."""
+"""Limits that fastavro lacks: how deep data may nest, and how many values a few bytes may claim to hold."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_DEPTH = 256
 """Deepest nesting of data, unions and names counted. fastavro recurses in C without a limit: some thousand
 levels, which a message of a few kilobytes can claim, end the process."""
-MAX_EMPTY_ITEMS = 1_000
-"""Items of no size at all that one datum may claim: three bytes can promise 2**62 of them."""
+MAX_VALUES = 250_000
+"""Most values in one datum, fields and items and what holds them, a union's choice too: some 60 MB of Python's objects
+at the worst. Three bytes can promise 2**62 items of no size, and records of records of nothing double at each level."""
 
 
 def kind_of(schema: Any) -> Any:
@@ -18,48 +19,65 @@ def kind_of(schema: Any) -> Any:
     return "union" if isinstance(schema, list) else schema
 
 
-def is_hazardous(schema: Any, named: dict[str, Any]) -> bool:
-    """Can data by this schema nest too deep, or hold any number of items of no size?"""
-    depths: dict[str, float] = {}
+class Extent(NamedTuple):
+    """How far data by one schema can go."""
 
-    def depth(schema: Any) -> float:
+    depth: float
+    """Deepest nesting; infinite of a type that can hold itself."""
+    least_bytes: float
+    """Length of the shortest datum."""
+    density: float
+    """The most values per byte, or a little more than that; infinite where there are values that take no bytes."""
+
+
+_NOTHING = Extent(0, 0, math.inf)
+
+
+def extent_of(schema: Any, named: dict[str, Any]) -> Extent:
+    """Measure a schema. Each named type is looked at once, however often it is used."""
+    known: dict[str, Extent] = {}
+
+    def extent(schema: Any) -> Extent:
         match kind_of(schema):
+            case "null":
+                return _NOTHING
+            case "fixed":
+                return Extent(0, schema["size"], 1 / schema["size"]) if schema["size"] > 0 else _NOTHING
+            case "float":
+                return Extent(0, 4, 1 / 4)
+            case "double":
+                return Extent(0, 8, 1 / 8)
             case "union":
-                return 1 + max(map(depth, schema), default=0)
+                branches = [extent(branch) for branch in schema]
+                # The union's own value has a byte to itself, which it shares with a null.
+                densest = max((2 if e is _NOTHING else e.density for e in branches), default=0)
+                shortest = min((e.least_bytes for e in branches), default=0)
+                return Extent(1 + max((e.depth for e in branches), default=0), 1 + shortest, max(1, densest))
             case "array":
-                return math.inf if _is_empty(schema["items"], named, frozenset()) else 1 + depth(schema["items"])
+                items = extent(schema["items"])
+                return Extent(1 + items.depth, 1, max(1, items.density))
             case "map":
-                return 1 + depth(schema["values"])
+                values = extent(schema["values"])
+                return Extent(1 + values.depth, 1, max(2, values.density))
             case "record" | "error":
                 name = schema["name"]
-                if name not in depths:
-                    depths[name] = math.inf  # of what it holds by its own name
-                    depths[name] = 1 + max((depth(field["type"]) for field in schema["fields"]), default=0)
-                return depths[name]
+                if name not in known:
+                    known[name] = Extent(math.inf, 0, math.inf)  # of what it holds by its own name
+                    known[name] = _extent_of_record([extent(field["type"]) for field in schema["fields"]])
+                return known[name]
             case kind if kind in named:
-                return 1 + depth(named[kind])
+                inner = extent(named[kind])
+                return inner._replace(depth=1 + inner.depth)
             case _:
-                return 0
+                return Extent(0, 1, 1)
 
-    return depth(schema) > MAX_DEPTH
+    return extent(schema)
 
 
-def _is_empty(schema: Any, named: dict[str, Any], within: frozenset[str]) -> bool:
-    """Does every datum by this schema take no bytes?"""
-    match kind_of(schema):
-        case "null":
-            return True
-        case "fixed":
-            return bool(schema["size"] <= 0)
-        case "record" | "error":
-            name = schema["name"]
-            return name not in within and all(
-                _is_empty(field["type"], named, within | {name}) for field in schema["fields"]
-            )
-        case kind if kind in named:
-            return _is_empty(named[kind], named, within)
-        case _:
-            return False
+def _extent_of_record(fields: list[Extent]) -> Extent:
+    least_bytes = sum(field.least_bytes for field in fields)
+    density = max(field.density for field in fields) + 1 / least_bytes if least_bytes else math.inf
+    return Extent(1 + max((field.depth for field in fields), default=0), least_bytes, density)
 
 
 def read_zigzag(value: bytes, at: int) -> tuple[int, int]:
@@ -82,12 +100,12 @@ class Walk:
     def __init__(self, value: bytes, named: dict[str, Any]) -> None:
         self._value = value
         self._named = named
-        # Every item of some size has a byte that no other item has.
-        self._items_left = len(value) + MAX_EMPTY_ITEMS
+        self._values_left = MAX_VALUES
 
     def end_of(self, schema: Any, at: int, depth: int = 0) -> int:
         """Where the datum at `at` ends. Raises MemoryError beyond a limit, IndexError or ValueError if it is none."""
-        if depth > MAX_DEPTH:
+        self._values_left -= 1
+        if depth > MAX_DEPTH or self._values_left < 0:
             raise MemoryError
         match kind_of(schema):
             case "null":
@@ -117,6 +135,7 @@ class Walk:
             case "map":
                 return self._end_of_blocks(["string", schema["values"]], at, depth)
             case name:
+                self._values_left += 1  # a name is no value
                 return self.end_of(self._named[name], at, depth + 1)
 
     def _end_of_blocks(self, parts: list[Any], at: int, depth: int) -> int:
@@ -126,9 +145,6 @@ class Walk:
                 return at
             if count < 0:  # then the size of the block in bytes follows
                 count, at = -count, read_zigzag(self._value, at)[1]
-            self._items_left -= count
-            if self._items_left < 0:
-                raise MemoryError
             for _ in range(count):
                 for part in parts:
                     at = self.end_of(part, at, depth + 1)

@@ -32,6 +32,8 @@ _INTERVAL_S: Final = 30.0
 _MOST_KEYS: Final = 500
 _KAFKA_FIELDS: Final = ("facility", "client", "detail")
 _SUMMARY_FIELDS: Final = ("of", "suppressed")
+_LONGEST: Final = 3_000  # characters of a field; the traceback's end says more than its start
+_LONGEST_TRACEBACK: Final = 8_000  # a line beyond 16 KiB is cut in two by container runtimes (CRI logging format)
 
 # C0, DEL, C1, what breaks or turns a line in a terminal, and halves of surrogate pairs, which no encoding writes.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -52,6 +54,7 @@ def configure_logs(
                 _head,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,  # without local variables: they hold people's data
+                _clip,
                 *((_for_terminal, _console(target)) if is_console else (_render_json,)),
             ],
         )
@@ -110,12 +113,36 @@ def _head(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
     return head | {name: value for name, value in fields.items() if name not in head}
 
 
+def _clip(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
+    """Texts from outside may be of any length, and a line may not."""
+    traceback = fields.pop("exception", None)
+    clipped: EventDict = _clipped(fields)
+    if traceback is not None:
+        start = max(0, len(traceback) - _LONGEST_TRACEBACK)
+        clipped["exception"] = f"({start} characters left out) {traceback[start:]}" if start else traceback
+    return clipped
+
+
+def _clipped(value: Any) -> Any:
+    match value:
+        case str() if len(value) > _LONGEST:
+            return f"{value[:_LONGEST]} ({len(value) - _LONGEST} characters left out)"
+        case dict():
+            return {_clipped(key): _clipped(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_clipped(inner) for inner in value]
+        case _:
+            return value
+
+
 def _render_json(_logger: WrappedLogger, _method: str, fields: EventDict) -> str:
     options = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
     try:
-        return orjson.dumps(fields, default=_plain, option=options).decode()
+        line = orjson.dumps(fields, default=_plain, option=options).decode()
     except TypeError:  # half a surrogate pair, or a number beyond 64 bits
-        return orjson.dumps(_plain(fields)).decode()
+        line = orjson.dumps(_plain(fields)).decode()
+    # JSON lets through what a terminal obeys, C1 and the marks that turn a line round; within texts, and only there.
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 def _for_terminal(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:

@@ -46,12 +46,17 @@ class Decoder:
         if problems:
             raise ConfigError(problems)
 
-    def decode(self, record: Record) -> Decoded | SchemaNeeded | Undecodable:
-        """Read the record's value, which is not null; a null one is a tombstone and never comes here."""
+    def decode(self, record: Record, topic: str | None = None) -> Decoded | SchemaNeeded | Undecodable:
+        """Read the record's value, which is not null; a null one is a tombstone and never comes here.
+
+        Args:
+            record: With its value.
+            topic: Whose format it is in, if not in that of the topic it was read from: that of a replayed one.
+        """
         value = record.message.value()
         if value is None:
             raise ValueError("a tombstone is settled before it is decoded")
-        schema = self._by_topic[record.assignment.topic]
+        schema = self._by_topic[record.assignment.topic if topic is None else topic]
         if schema is not None:
             return schema.read(value, 0)
         framed = read_confluent_frame(value)

@@ -15,7 +15,7 @@ from tests.harness.world import World, premature_commits, stop
 RECORDS = 200_000
 PRODUCTION: dict[str, object] = {"batch__max_events": 1_000, "batch__linger_s": 1}
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(900), pytest.mark.xdist_group("two hundred thousand")]
 
 
 @pytest.fixture

@@ -190,6 +190,50 @@ class Person:
     email: str
 
 
+FROM_OUTSIDE = {
+    "a line break": 'orders\n{"event":"forged"}',
+    "a return": "orders\rforged",
+    "colours": "\x1b[31mred\x1b[0m\x1b]0;title\x07",
+    "a one-byte CSI": "\x9b31mred",
+    "NUL": "orders\0",
+    "line separators": "orders\u2028forged\u2029forged\x85forged",
+    "text turned round": "\u202egnp.exe\u2066\u200f",
+    "half a surrogate pair": "orders\ud800",
+    "delete": "orders\x7f\x7f",
+    "a megabyte": "x" * 1_000_000,
+    "a megabyte of line breaks": "\n" * 1_000_000,
+}
+LONGEST_LINE = 64_000
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("text", FROM_OUTSIDE.values(), ids=FROM_OUTSIDE.keys())
+def test_no_text_of_the_outside_leaves_its_line_or_speaks_to_the_terminal(form: Form, text: str, logs: Logs) -> None:
+    stream = logs(form=form)
+
+    structlog.get_logger("consumer").warning("kafka_read_failed", topic=text, error=text, inner={text: [text]})
+    kafka_logger().warning("%s [%s] %s", "FAIL", "client", text)
+    logging.getLogger("library").error(text)
+
+    *lines, after_the_last = stream.getvalue().split("\n")
+    assert (len(lines), after_the_last) == (3, "")
+    assert [character for line in lines for character in line if not character.isprintable()] == []
+    assert max(map(len, lines)) < LONGEST_LINE
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_of_a_long_traceback_the_end_is_kept(form: Form, logs: Logs) -> None:
+    stream = logs(form=form)
+
+    try:
+        fail("x" * 1_000_000 + " is the end")
+    except ValueError:
+        structlog.get_logger("consumer").exception("failed")
+
+    assert "is the end" in stream.getvalue()
+    assert len(stream.getvalue()) < LONGEST_LINE
+
+
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_of_an_unknown_object_only_the_type_is_shown(form: Form, logs: Logs) -> None:
     stream = logs(form=form)
