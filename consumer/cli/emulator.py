@@ -23,9 +23,7 @@ def emulator(
     ] = None,
     answers: Annotated[
         Path | None,
-        typer.Option(
-            dir_okay=False, help="Append one JSON line per answered call of the events endpoint here."
-        ),
+        typer.Option(dir_okay=False, help="Append one JSON line per answered call of the events endpoint here."),
     ] = None,
     faults: Annotated[
         Path | None, typer.Option(dir_okay=False, exists=True, help="Faults to start with: a JSON list.")

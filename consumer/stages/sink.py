@@ -337,9 +337,7 @@ class Sink:
         for account in self._turns.accounts:
             hold = account.hold or api
             why = Wait.QUEUED if hold is None else hold.cause
-            yield from (
-                (event, why) for batch in account.waiting for event in batch.events if event.record in records
-            )
+            yield from ((event, why) for batch in account.waiting for event in batch.events if event.record in records)
 
     def holds(self) -> Iterator[tuple[str, Hold]]:
         """The accounts that are not served for now; what befell one in an outage of the API is not its own."""
