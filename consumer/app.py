@@ -211,7 +211,7 @@ def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], c
             group=config.group_id,
             clock=clock,
             alarm=lambda topic, error: _log.error("dead_letter_topic_refuses", topic=topic, error=error),
-            is_ours=is_live,
+            is_ours=is_open,
         ),
         receipts=Receipts(
             kafka_settings.producer_properties(kafka) | {"logger": kafka_logger()},

@@ -95,7 +95,8 @@ class Kafka(Section):
     dead_letter_topic: str | None = None
     """Where failed records go; `<group_id>.dead-letter` if unset."""
     replay_topic: str | None = None
-    """Where `conversions dlq replay` puts them to be read again, beside `topics`; `<group_id>.replay` if unset."""
+    """Where `conversions dlq replay` puts them to be read again, beside `topics`; `<group_id>.replay` if unset.
+    Of one group alone; in test mode `-test` is added to it."""
     properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """Further librdkafka properties; those that the delivery promises rest on are refused."""
 
@@ -311,9 +312,9 @@ class DeadLetters(Section):
     payload: Literal["original", "reference"] = "original"
     """What a letter holds of its record: `original`, key, value and headers byte for byte; `reference`, only where it
     is and why it failed: no second copy of a person's data, but a replay needs the record still in its topic."""
-    max_run: int = Field(default=1_000, ge=1)
+    max_run: int = Field(default=2_500, ge=1)
     """Letters of one topic in a row beyond which none are written any more, until a restart: then it is not the records
-    that are at fault. Half of it right after partitions were assigned."""
+    that are at fault. Half of it after a start, which should be more than one request may carry."""
     max_share: float = Field(default=0.5, gt=0, le=1)
     """The same for their share of the latest records of a topic, of which there must be 1,000."""
 
@@ -458,7 +459,10 @@ class Config(Section):
     @property
     def replay_topic(self) -> str:
         """What is to be tried again; read beside `topics`."""
-        return self.kafka.replay_topic or f"{self.group_id}.replay"
+        if self.kafka.replay_topic is None:
+            return f"{self.group_id}.replay"
+        # What is read there is sent, so a rehearsal's letters must never stand where the real group reads.
+        return f"{self.kafka.replay_topic}-test" if self.pinterest.test else self.kafka.replay_topic
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Config:

@@ -70,11 +70,11 @@ class LetterBreaker:
         return self._open
 
     def suspect(self, topics: Iterable[str]) -> None:
-        """Records of these were just assigned: a restart is no amnesty, and many of them must not fill the topic."""
+        """Records of these were just assigned. Of a topic that nothing is known of yet only half a run is borne: a
+        restart is no amnesty, and many of them must not fill the topic."""
         for topic in topics:
             for windows in (self._reading, self._delivery):
-                window = windows.setdefault(topic, _Window())
-                window.run = max(window.run, self._settings.max_run // 2)
+                windows.setdefault(topic, _Window(run=self._settings.max_run // 2))
 
     def mapped(self, topic: str) -> None:
         """Reading and mapping a record led to an event, or to a skip for a named reason."""

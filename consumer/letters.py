@@ -74,6 +74,17 @@ def origin_of(headers: Headers | None) -> Origin | str:
     )
 
 
+def origin_for(headers: Headers | None, group: str) -> Origin | str:
+    """As `origin_of`, of a replay for this very consumer group: another group's is delivered by that one."""
+    origin = origin_of(headers)
+    if isinstance(origin, Origin) and said_of(headers).get("group") != group:
+        return (
+            f"the header {PREFIX}group does not name this consumer group: the letter was another one's, which delivers "
+            "it; give each group a `kafka.replay_topic` of its own"
+        )
+    return origin
+
+
 def number_in(said: Mapping[str, str], name: str) -> int | None:
     """A header that is a whole number, not negative; None if it is missing or something else."""
     text = said.get(name, "")

@@ -150,7 +150,7 @@ class Pipeline:
         self._pulse = pulse
         self._books = Books(config.limits)
         self._in_test = config.accounts_in_test
-        self._replays = Replays(config.replay_topic, config.topics)
+        self._replays = Replays(config.replay_topic, config.topics, config.group_id)
         self._breaker = LetterBreaker(config.dead_letters)
         self._reporter = Reporter(
             self._books,
@@ -234,28 +234,44 @@ class Pipeline:
         """Park what held accounts have beyond their share, and pause what must not be read now."""
         now_s = self._clock.monotonic_s()
         books, in_hand = self._books, self._books.in_hand
-        self._park(now_s)
-        crowded = books.shares.crowded(self._sink.parkable(now_s))
+        parkable, unpaid = self._parkable(now_s)
+        self._park(parkable, now_s)
+        slowed = books.shares.slowed(parkable)
+        crowded = books.shares.assignments_of(slowed) & set(books)
+        held = self._lookups.held() | self._breaker.held(books)
+        # Only the others' acceptances pay for parking, and these may wait behind what a pause would hold back.
+        is_sipping = bool(unpaid & slowed or (unpaid and books.stretched))
         # Where all partitions are crowded nothing is read, but they are paused only if that lasts.
-        self._is_full = in_hand.is_full or (bool(crowded) and crowded.issuperset(books))
-        if self._is_full:
+        is_crowded_out = bool(crowded) and crowded.issuperset(books) and not is_sipping
+        self._is_full = in_hand.is_full or is_crowded_out or is_sipping
+        if in_hand.is_full or is_crowded_out:
             self._full_since_s = self._full_since_s or now_s
-        elif in_hand.is_half_empty:
+        elif in_hand.is_half_empty or is_sipping:
             self._full_since_s = None
         if self._full_since_s is not None and now_s - self._full_since_s >= _PAUSE_AFTER_S:
             self._source.set_paused(set(books))
+        elif self._is_full:
+            self._source.set_paused(held if is_sipping else held | books.stretched)
         else:
-            held = self._lookups.held() | books.stretched | self._breaker.held(books)
-            self._source.set_paused(held if self._is_full else held | crowded)
+            self._source.set_paused(held | books.stretched | crowded)
 
-    def _park(self, now_s: float) -> None:
+    def _parkable(self, now_s: float) -> tuple[set[str], set[str]]:
+        """The accounts whose events may be parked now, and those held as well for which nobody's acceptance pays."""
+        if self._dead_letters.hold is not None:  # what is parked would only wait elsewhere
+            return set(), set()
+        parkable = self._sink.parkable(now_s)
+        return parkable, self._sink.out(now_s) - parkable
+
+    def _park(self, parkable: set[str], now_s: float) -> None:
         """One bad account harms only itself: what it has in hand must keep the others neither from being read nor
         from being committed."""
         excess, stretched = self._books.shares.excess(), self._books.lower_halves()
-        if not excess and not stretched:
+        if not parkable or not (excess or stretched):
             return
-        for account in self._sink.parkable(now_s):
-            if (batch := self._batcher.close(account)) is not None:
+        for account in parkable:
+            if (stretched or self._sink.waiting_of(account) < excess.get(account, 0)) and (
+                batch := self._batcher.close(account)
+            ) is not None:
                 self._sink.submit(batch)
         for verdict in self._sink.park(excess, stretched, now_s):
             self._conclude(verdict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from consumer.letters import origin_of
+from consumer.letters import origin_for
 from consumer.records import Record, Undecodable
 
 
@@ -14,10 +14,12 @@ class Replays:
     Args:
         topic: Where `conversions dlq replay` writes.
         sources: The configured topics, which a replay may come from.
+        group: The consumer group in use; a rehearsal's letters, or another group's, are not ours to send.
     """
 
-    def __init__(self, topic: str, sources: Container[str]) -> None:
+    def __init__(self, topic: str, sources: Container[str], group: str) -> None:
         self._topic = topic
+        self._group = group
         self._sources = sources
 
     def is_replayed(self, record: Record) -> bool:
@@ -29,7 +31,7 @@ class Replays:
             return record.assignment.topic
         if record.headers() is None:
             return Undecodable("the name of a header is not UTF-8")
-        origin = origin_of(record.headers())
+        origin = origin_for(record.headers(), self._group)
         if isinstance(origin, str):
             return Undecodable(f"{origin}; put records there with `conversions dlq replay` only")
         if origin.topic not in self._sources:

@@ -167,7 +167,9 @@ class Reporter:
                 topic=topic,
                 seen=opened.seen,
                 reason=opened.first.reason.value,
-                detail=opened.first.detail,
+                stage=opened.first.stage,
+                http_status=opened.first.http_status,
+                api_code=opened.first.api_code,
                 remedy="nothing more of the topic is read or dead-lettered; find the cause, then restart",
             )
             self._told_of_topics.add(topic)

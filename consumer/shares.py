@@ -6,7 +6,7 @@ Counted are events from the moment they are mapped until there is a verdict on t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from consumer.config import Limits
@@ -69,17 +69,20 @@ class Shares:
         by_bytes = -(-held.events * (held.size_bytes - self._most_bytes) // held.size_bytes)
         return max(by_count, by_bytes)
 
-    def crowded(self, parked: Collection[str]) -> set[Assignment]:
-        """Assignments not to be read further, as an account that has its share has events of them in hand.
+    def slowed(self, parked: Collection[str]) -> set[str]:
+        """The accounts that have their share, so that no more of them should be read.
 
-        It must come down to half of its share before reading goes on, as each pause throws away what was prefetched;
-        but those in `parked`, whose excess goes to the dead-letter topic, need only keep to it.
+        They must come down to half of it before reading goes on, as each pause throws away what was prefetched; but
+        those in `parked`, whose excess goes to the dead-letter topic, need only keep to it.
         """
-        excess = self.excess()
-        self._slowed = excess.keys() | {
+        self._slowed = self.excess().keys() | {
             name for name in self._slowed if name not in parked and self._is_above_half(self._accounts[name])
         }
-        return {assignment for name in self._slowed for assignment in self._accounts[name].by_assignment}
+        return self._slowed
+
+    def assignments_of(self, names: Iterable[str]) -> set[Assignment]:
+        """Where the events come from that are in hand of these accounts; some may have ended meanwhile."""
+        return {assignment for name in names for assignment in self._accounts[name].by_assignment}
 
     def _is_above_half(self, held: _Held) -> bool:
         return held.events > self._most_events // 2 or held.size_bytes > self._most_bytes // 2

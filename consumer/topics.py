@@ -39,6 +39,7 @@ class TopicSettings:
         self._known: dict[str, TopicFacts | Unknown] = {}
 
     def ask(self, names: Iterable[str]) -> None:
+        self._admin.poll(0)  # or what the client has to log would be kept for ever
         now_s = self._clock.monotonic_s()
         due = [name for name in names if now_s - self._asked_s.get(name, -_ASK_AGAIN_S) >= _ASK_AGAIN_S]
         if not due:

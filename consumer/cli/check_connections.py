@@ -16,7 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented 
     ResourceType,
 )
 
-from consumer.cli.dlq_topics import keeps_longer
+from consumer.cli.dlq_topics import FOREVER_MS, keeps_longer
 from consumer.cli.findings import Finding, fail, ok, warn
 from consumer.config import Config, SchemaRegistry
 from consumer.errors import ConfigError
@@ -75,7 +75,8 @@ def _kafka_findings(config: Config, timeout_s: float) -> Iterator[Finding]:
     if config.replay_topic in partitions:  # most groups never need one
         uses[config.replay_topic] = _REPLAYS
     known = [name for name in uses if name in partitions]
-    asked_about = [ConfigResource(ResourceType.TOPIC, name) for name in known if uses[name] is not _READ]
+    refers = config.dead_letters.payload == "reference"
+    asked_about = [ConfigResource(ResourceType.TOPIC, name) for name in known if refers or uses[name] is not _READ]
     # All asked before the first is awaited: what the cluster does not answer costs the time only once.
     topics = admin.describe_topics(
         TopicCollection(known), include_authorized_operations=True, request_timeout=timeout_s
@@ -93,9 +94,13 @@ def _kafka_findings(config: Config, timeout_s: float) -> Iterator[Finding]:
     for name, answer in told.items():
         if uses[name] is _RECEIPTS:
             yield from _keeping_findings(receipts, answer)
+        elif uses[name] is _READ:
+            letters = config.own_dead_letter_topics.get(name, config.dead_letter_topic)
+            yield from _original_findings(name, answer, letters, told.get(letters))
         else:
             yield from _retention_findings(name, answer, config.events.max_age_s)
-    yield from judge_memory(config.replay_topic, {n: _retention_ms(told[n]) for n in told if uses[n] is not _RECEIPTS})
+    kept = {name: _retention_ms(told[name]) for name in told if uses[name] in (_LETTERS, _REPLAYS)}
+    yield from judge_memory(config.replay_topic, kept)
     yield _group_finding(group, _answer(groups[group]))
 
 
@@ -163,6 +168,38 @@ def judge_memory(replays: str, retention_ms: Mapping[str, int | None]) -> Iterat
                 f"{replays} keeps less long than {name}: what was replayed is forgotten before its letter is gone, "
                 "and could be replayed again; make retention.ms of both equal",
             )
+
+
+def _original_findings(name: str, settings: Any, letters: str, settings_of_letters: Any) -> Iterator[Finding]:
+    if isinstance(settings, KafkaError):
+        yield warn(
+            "retention", f"{name}: how long it keeps what letters refer to could not be asked: {_said_by(settings)}"
+        )
+        return
+    plain = {key: entry.value for key, entry in settings.items()}
+    yield from judge_originals(
+        name, plain, letters, None if settings_of_letters is None else _retention_ms(settings_of_letters)
+    )
+
+
+def judge_originals(
+    name: str, settings: Mapping[str, str | None], letters: str, letters_ms: int | None
+) -> Iterator[Finding]:
+    """Of a topic that letters only refer to: what is gone there cannot be replayed."""
+    facts = facts_of(settings)
+    if facts.is_compacted:
+        yield warn(
+            "retention",
+            f"{name} is compacted, and dead_letters.payload is reference: a letter whose record is replaced by a later "
+            "one of its key cannot be replayed; use original",
+        )
+    kept_ms = FOREVER_MS if facts.retention_s is None else int(facts.retention_s * 1_000)
+    if keeps_longer(letters_ms, kept_ms):
+        yield warn(
+            "retention",
+            f"{name} keeps less long than {letters}, and dead_letters.payload is reference: letters whose "
+            f"record is gone cannot be replayed; give {name} the retention.ms of {letters}, or use original",
+        )
 
 
 def _keeping_findings(name: str, settings: Any) -> Iterator[Finding]:

@@ -21,13 +21,14 @@ from consumer.cli.dlq_options import (
     letter_topics,
 )
 from consumer.cli.dlq_originals import Originals
-from consumer.cli.dlq_plan import Plan, Tally
+from consumer.cli.dlq_plan import Plan
 from consumer.cli.dlq_reading import Letters, replayed
 from consumer.cli.dlq_replay import Replay, stop_on_signals
+from consumer.cli.dlq_run import prepare, write
 from consumer.cli.dlq_show import PersonalData, as_document
-from consumer.cli.dlq_summary import Summary, counted, tally_as_text
+from consumer.cli.dlq_summary import Summary, tally_as_text
 from consumer.cli.dlq_topics import LetterTopics
-from consumer.cli.dlq_writing import ReplayWriter
+from consumer.cli.dlq_writing import Ends, ReplayWriter
 from consumer.config import Config
 from consumer.config_sources import load_config
 from consumer.errors import ConfigError
@@ -73,7 +74,7 @@ def list_command(
 ) -> None:
     """Count letters by reason, ad account and original topic: how many, since when, how many were replayed already.
 
-    Nothing personal is read or printed. No group is joined.
+    Nothing personal is printed. No group is joined.
 
     Exit codes: 0 done; 1 a topic could not be read; 2 bad usage or configuration.
     """
@@ -83,7 +84,7 @@ def list_command(
     known = replayed(settings, has_topic=LetterTopics(settings).has_replay_topic)
     summary = Summary()
     for letter, _ in letters:
-        summary.add(letter, is_replayed=letter.position in known)
+        summary.add(letter, is_replayed=letter.origin in known)
     if as_format == "json":
         print(orjson.dumps(summary.as_json(), option=orjson.OPT_INDENT_2).decode())
     else:
@@ -189,57 +190,48 @@ def replay_command(
     settings = _settings(config)
     choice = choice_of(settings, reasons=reason, accounts=account, topics=topic, since=since, until=until)
     choice = replace(choice, partition=partition, from_offset=from_offset, until_offset=until_offset)
-    letters = Letters(settings, letter_topics(settings, dead_letter_topic), choice)
     topics = LetterTopics(settings)
+    where = letter_topics(settings, dead_letter_topic)
     destinations = {name: name if to_source else settings.replay_topic for name in settings.topics}
+    remembered_from = None
     if to_source:
         print(_TO_SOURCE, file=sys.stderr)
     else:
-        _prepare(settings, topics, is_for_real=yes, may_create=create_topic)
-    ends = topics.replay_ends()  # before the topic is read: what is written by others from now on will be noticed
+        remembered_from = prepare(settings, topics, is_for_real=yes, may_create=create_topic)
+    # Before the topic is read: what is written by others from now on will be noticed.
+    ends = None if to_source else Ends(topics.replay_ends)
     plan = Plan(
         replayed=replayed(settings, has_topic=topics.has_replay_topic),
         topics=settings.topics,
         max_replays=max_replays,
         named=choice.reasons,
+        remembered_from=remembered_from,
     )
     with Originals(settings) as originals, stop_on_signals() as stop:
+        letters = Letters(settings, where, choice, is_stopped=lambda: stop.is_asked)
         replay = Replay(letters, plan, originals, None if to_source else settings.replay_topic)
         tally = replay.count(stop)
         print(tally_as_text(tally, destinations), end="")
         letters.complain()
-        if yes and not stop.is_asked:
-            total = tally.replays.total()
-            writer = ReplayWriter(settings.kafka, rate=rate, total=total, ends=None if to_source else ends)
-            tally = replay.write(writer, stop)
-            print(f"{counted(writer.written)} replayed and acknowledged")
+        if stop.is_asked:
+            print("conversions: stopped, before anything was written", file=sys.stderr)
+            raise typer.Exit(1)
+        if yes:
+            then = "go on as told above: another run from the start would write letters again"
+            writer = ReplayWriter(
+                settings.kafka,
+                rate=rate,
+                total=tally.replays.total(),
+                ends=ends,
+                then=then if to_source else "run it again",
+            )
+            on = topics.partitions_of(where, choice.partition)
+            tally = write(replay, writer, stop, resume=[(*each, from_offset) for each in on] if to_source else [])
     if not yes and tally.replays:
         print("Nothing was written: this was a dry run. To do it, add --yes.")
-    _end(replay, tally, was_cut_off=stop.is_asked, to_source=to_source)
-
-
-def _prepare(settings: Config, topics: LetterTopics, *, is_for_real: bool, may_create: bool) -> None:
-    """See to it that the replay topic is there, if something is to be written, and remembers long enough."""
-    if topics.has_replay_topic:
-        topics.refuse_short_memory()
-    elif is_for_real and may_create:
-        topics.create_replay_topic()
-    elif is_for_real:
-        problem = f"{settings.replay_topic} does not exist: create it with the retention of the dead-letter topics"
-        raise ConfigError([f"{problem}, not compacted; or add --create-topic"])
-
-
-def _end(replay: Replay, tally: Tally, *, was_cut_off: bool, to_source: bool) -> None:
-    """How it went, as the exit code; and where to go on."""
-    if was_cut_off:
-        print("conversions: stopped; run the same command again to go on", file=sys.stderr)
-        if to_source:
-            for (name, partition), offset in sorted(replay.next_offsets.items()):
-                where = f"--dead-letter-topic {name} --partition {partition} --from-offset {offset}"
-                print(f"conversions: what was written is not remembered: go on with {where}", file=sys.stderr)
     if tally.has_failures:
         print("conversions: not every letter can be replayed; see above", file=sys.stderr)
-    if was_cut_off or tally.has_failures:
+    if stop.is_asked or tally.has_failures:
         raise typer.Exit(1)
 
 

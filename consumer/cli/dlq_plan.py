@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
-from consumer.cli.dlq_letters import DeadLetter, Position, headers_of
-from consumer.letters import LETTER_POSITION, PREFIX, number_in, said_of
+from consumer.cli.dlq_letters import DeadLetter, headers_of
+from consumer.letters import LETTER_POSITION, PREFIX, Origin, origin_for, said_of
 from consumer.records import DeadLetterReason, Headers, Message
 
 _OMITTED = ("value-omitted", "headers-omitted")
@@ -18,51 +19,69 @@ class LeftOut(StrEnum):
     """Why a letter is not replayed."""
 
     REPLAYED = "replayed already"
+    REPEATED = "of the same failure as another one, which is replayed"
     TOO_OFTEN = "replayed too often (--max-replays)"
     UNCERTAIN = "outcome unknown: a replay may count twice; name it by --reason outcome_unknown"
     NOT_READ = "the original's topic is not in `topics` any more"
+    FORGOTTEN = "given up longer ago than the replay topic keeps, so a replay may be forgotten; see --to-source"
+    TOO_LARGE = "refused as too large: raise the topic's max.message.bytes, or the client's message.max.bytes"
     GONE = "without its value, and the original is not in its topic any more"
 
     @property
     def is_a_failure(self) -> bool:
         """Was it meant to be replayed, and cannot be?"""
-        return self in (LeftOut.NOT_READ, LeftOut.GONE)
+        return self in (LeftOut.NOT_READ, LeftOut.GONE, LeftOut.FORGOTTEN, LeftOut.TOO_LARGE)
 
 
-class Replayed:
-    """The letters that the replay topic holds a replay of."""
+class Failures:
+    """Some failures of records: a record that fails again, after a replay, is another one.
+
+    Not letters: they are written at least once, so that there may be several of one failure, and a dead-letter topic
+    that was made anew has others at the same offsets.
+    """
 
     def __init__(self) -> None:
-        self._offsets: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
+        self._of: defaultdict[tuple[str, int], set[tuple[int, str, int]]] = defaultdict(set)
 
-    def __contains__(self, position: Position) -> bool:
-        topic, partition, offset = position
-        return offset in self._offsets.get((topic, partition), ())
+    def __contains__(self, origin: Origin) -> bool:
+        failure = (origin.offset, origin.timestamp, origin.replays)
+        return failure in self._of.get((origin.topic, origin.partition), ())
 
-    def learn(self, messages: Iterable[Message]) -> None:
-        """Take note of what these replay; what is no replay of a letter says nothing."""
-        for message in messages:
-            said = said_of(headers_of(message))
-            topic, partition, offset = LETTER_POSITION
-            place = (number_in(said, partition), number_in(said, offset))
-            if said.get(topic) and place[0] is not None and place[1] is not None:
-                self._offsets[said[topic], place[0]].add(place[1])
+    def add(self, origin: Origin) -> None:
+        self._of[origin.topic, origin.partition].add((origin.offset, origin.timestamp, origin.replays))
+
+
+def replayed_in(messages: Iterable[Message], group: str) -> Failures:
+    """Of this group's letters, what these messages replay; what is no replay says nothing."""
+    found = Failures()
+    for message in messages:
+        headers = headers_of(message)
+        origin = origin_for(headers, group)
+        if (
+            isinstance(origin, Origin)
+            and origin.replays
+            and all(said_of(headers).get(each) for each in LETTER_POSITION)
+        ):
+            found.add(replace(origin, replays=origin.replays - 1))  # the replay counts itself
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to replay of the letters that were chosen."""
 
-    replayed: Replayed
+    replayed: Failures
     topics: Container[str]
     """Those that the group reads."""
     max_replays: int
     named: Container[DeadLetterReason]
     """The reasons that were asked for by name."""
+    remembered_from: datetime | None = None
+    """Replays of letters that were given up before then may be forgotten; None if no letter is too old for that."""
 
     def against(self, letter: DeadLetter) -> LeftOut | None:
         """Why not this one? None if nothing speaks against it."""
-        if letter.position in self.replayed:
+        if letter.origin in self.replayed:
             return LeftOut.REPLAYED
         if letter.origin.replays >= self.max_replays:
             return LeftOut.TOO_OFTEN
@@ -70,6 +89,8 @@ class Plan:
             return LeftOut.UNCERTAIN
         if letter.origin.topic not in self.topics:
             return LeftOut.NOT_READ
+        if self.remembered_from is not None and letter.failed_at < self.remembered_from:
+            return LeftOut.FORGOTTEN
         return None
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from consumer.cli.dlq_letters import Choice, DeadLetter, letter_in
-from consumer.cli.dlq_plan import Replayed
-from consumer.cli.topic_reading import read_topic
+from consumer.cli.dlq_plan import Failures, replayed_in
+from consumer.cli.topic_reading import Span, read_topic
 from consumer.config import Config
 from consumer.records import Message
 
@@ -20,19 +20,29 @@ class Letters:
         settings: Of the consumer whose letters they are.
         topics: To be read.
         choice: Which are meant.
+        is_stopped: Asked now and then: if so, no more are read.
     """
 
-    def __init__(self, settings: Config, topics: Collection[str], choice: Choice) -> None:
+    def __init__(
+        self,
+        settings: Config,
+        topics: Collection[str],
+        choice: Choice,
+        *,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._settings = settings
         self._topics = topics
         self._choice = choice
+        self._span = Span(choice.partition, choice.from_offset, choice.until_offset)
+        self._is_stopped = is_stopped
         self.of_other_groups = 0
         self.no_letters = 0
 
     def __iter__(self) -> Iterator[tuple[DeadLetter, Message]]:
         self.of_other_groups = self.no_letters = 0
         for topic in self._topics:
-            for message in read_topic(self._settings, topic):
+            for message in read_topic(self._settings, topic, self._span, is_stopped=self._is_stopped):
                 read: Any = message
                 letter = letter_in(read, (topic, message.partition() or 0, message.offset() or 0))
                 if letter is None:
@@ -53,10 +63,7 @@ class Letters:
             print(f"conversions: {where}: {self.no_letters:,} messages are no letters of ours", file=sys.stderr)
 
 
-def replayed(settings: Config, *, has_topic: bool) -> Replayed:
+def replayed(settings: Config, *, has_topic: bool) -> Failures:
     """What the replay topic holds a replay of; nothing if there is no such topic yet."""
-    found = Replayed()
-    if has_topic:
-        messages: Any = read_topic(settings, settings.replay_topic)
-        found.learn(messages)
-    return found
+    messages: Any = read_topic(settings, settings.replay_topic) if has_topic else ()
+    return replayed_in(messages, settings.group_id)

@@ -81,7 +81,9 @@ def find(
     reading = _Reading(settings)
     found: dict[bytes, KeptReceipt] = {}
     for key, receipt in reading:
-        if (
+        if receipt is None:
+            found.pop(key, None)
+        elif (
             (order is None or receipt.order_id == order)
             and (event_id is None or receipt.event_id == event_id)
             and (account is None or receipt.ad_account_id == account)
@@ -140,7 +142,10 @@ def sum_command(
     sums = Sums(columns, since=_moment("--since", since, zone), until=_moment("--until", until, zone), zone=zone)
     reading = _Reading(_settings(config))
     for key, receipt in reading:
-        sums.add(key, receipt)
+        if receipt is None:
+            sums.remove(key)
+        else:
+            sums.add(key, receipt)
     _print_sums([*columns, "events", "value"], list(sums.sums()), as_format)
     print(MEANING, file=sys.stderr)
     reading.complain()
@@ -149,21 +154,21 @@ def sum_command(
 
 
 class _Reading:
-    """All receipts of the topic; counts what is none."""
+    """All receipts of the topic by their keys, None where one was erased by a tombstone; counts what is neither."""
 
     def __init__(self, settings: Config) -> None:
         self._settings = settings
         self.unreadable = 0
 
-    def __iter__(self) -> Iterator[tuple[bytes, KeptReceipt]]:
+    def __iter__(self) -> Iterator[tuple[bytes, KeptReceipt | None]]:
         for message in read_topic(self._settings, self._settings.receipts_topic):
             key: Any = message.key()
             value: Any = message.value()
             receipt = kept(key, value)
-            if receipt is None:
-                self.unreadable += 1
-            else:
+            if receipt is not None or (key is not None and value is None):
                 yield key, receipt
+            else:
+                self.unreadable += 1
 
     def complain(self) -> None:
         if self.unreadable:

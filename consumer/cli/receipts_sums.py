@@ -51,12 +51,16 @@ class Sums:
 
     def add(self, key: bytes, receipt: KeptReceipt) -> None:
         """Count it, in place of an earlier one with its key."""
-        digest = hashlib.blake2b(key, digest_size=_DIGEST_BYTES).digest()
+        digest = _digest(key)
         known = self._latest.get(digest)
         if known is None or receipt.accepted_at >= known[0]:
             # Out of the range too: it may be what the key's receipt in the range was replaced by.
             group = self._group(receipt) if self._is_within(receipt.event_time) else None
             self._latest[digest] = (receipt.accepted_at, group, receipt.value)
+
+    def remove(self, key: bytes) -> None:
+        """What came before with this key was erased."""
+        self._latest.pop(_digest(key), None)
 
     def sums(self) -> Iterator[Sum]:
         """In the order of their groups."""
@@ -81,3 +85,7 @@ class Sums:
         }
         group = tuple(every[dimension] for dimension in self._by)
         return self._groups.setdefault(group, group)
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.blake2b(key, digest_size=_DIGEST_BYTES).digest()

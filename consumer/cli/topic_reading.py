@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumer.config import Config
 from consumer.errors import ConsumerError
@@ -20,17 +21,41 @@ _AT_ONCE = 1_000
 _TELL_EVERY_S = 5.0
 
 
-def read_topic(config: Config, topic: str) -> Iterator[Message]:
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a topic."""
+
+    partition: int | None = None
+    """None for all."""
+    from_offset: int = 0
+    until_offset: int | None = None
+
+    def of(self, ends: Mapping[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
+        """Of partitions from a first offset to the one behind the last, what is meant of them and not empty."""
+        meant = {
+            partition: (max(start, self.from_offset), end if self.until_offset is None else min(end, self.until_offset))
+            for partition, (start, end) in ends.items()
+            if self.partition in (None, partition)
+        }
+        return {partition: (start, end) for partition, (start, end) in meant.items() if start < end}
+
+
+_ALL = Span()
+
+
+def read_topic(
+    config: Config, topic: str, span: Span = _ALL, *, is_stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Message]:
     """Every message, in the order of each partition; what is written meanwhile may be among them or not.
 
-    Of a long topic, standard error tells now and then how far it is.
+    Of a long topic, standard error tells now and then how far it is. Once `is_stopped`, nothing more comes.
 
     Raises:
         ConsumerError: There is no such topic, it may not be read, or the brokers fell silent.
     """
     consumer = Consumer(reader_properties(config), logger=kafka_logger())
     try:
-        yield from _read(consumer, topic)
+        yield from _read(consumer, topic, span, is_stopped)
     except KafkaException as error:
         cause: KafkaError = error.args[0]
         raise ConsumerError(f"{topic} cannot be read: {cause.str()} ({cause.name()})") from error
@@ -38,13 +63,13 @@ def read_topic(config: Config, topic: str) -> Iterator[Message]:
         consumer.close()
 
 
-def _read(consumer: Consumer, topic: str) -> Iterator[Message]:
-    ends = _ends(consumer, topic)
-    unfinished = {partition for partition, (start, end) in ends.items() if start < end}
+def _read(consumer: Consumer, topic: str, span: Span, is_stopped: Callable[[], bool]) -> Iterator[Message]:
+    ends = span.of(_ends(consumer, topic))
+    unfinished = set(ends)
     progress = _Progress(topic, sum(end - start for start, end in ends.values()))
-    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in unfinished])
+    consumer.assign([TopicPartition(topic, partition, start) for partition, (start, _) in ends.items()])
     heard_s = time.monotonic()
-    while unfinished:
+    while unfinished and not is_stopped():
         # It waits that long unless so many come, also at the end.
         messages = consumer.consume(_AT_ONCE, _WAIT_S)
         if messages:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from consumer.errors import ConfigError, FatalError
-from consumer.letters import letter_headers, origin_of
+from consumer.letters import letter_headers, origin_for
 from consumer.records import Assignment, Headers, HoldCause, Letter, Record
 from consumer.timing import Clock
 
@@ -178,8 +178,9 @@ class DeadLetters:
     def _addressed(self, posting: _Posting) -> tuple[str, Headers]:
         """Where the letter goes, and with what headers."""
         record, form = posting.letter.record, posting.form
-        origin = origin_of(record.headers()) if record.assignment.topic == self._topics.replays else None
-        if isinstance(origin, str):  # whatever it is, it first failed here
+        is_replayed = record.assignment.topic == self._topics.replays
+        origin = origin_for(record.headers(), self._group) if is_replayed else None
+        if isinstance(origin, str):  # whatever it is, it first failed here, and no replay sends another group's
             origin = None
         headers = letter_headers(
             posting.letter,
@@ -201,6 +202,8 @@ class DeadLetters:
         self._done.append(posting.letter)
 
     def _failed(self, posting: _Posting, topic: str, error: KafkaError | None) -> None:
+        if error is not None and (error.fatal() or error.code() == KafkaError._FATAL):  # noqa: SLF001 - librdkafka's own
+            raise FatalError(f"the producer of dead letters gave up: {error.name()}")
         self._on_the_way.remove(posting)
         if error is not None and error.code() in _TOO_LARGE and posting.form < _Form.POINTER:
             posting.form = _Form(posting.form + 1)

@@ -261,11 +261,21 @@ class Sink:
 
     # --- parking -------------------------------------------------------------------------------------------
 
-    def parkable(self, now_s: float) -> set[str]:
-        """The accounts whose events may be parked now, as they are held while others are accepted."""
+    def out(self, now_s: float) -> set[str]:
+        """The accounts that are held for a cause of their own, or silent for so long that it comes to the same."""
         if self.api_hold is not None:
             return set()
-        return {account.name for account in self._turns.accounts if self._may_park(account, now_s)}
+        hold_s = self._settings.hold_s
+        return {account.name for account in self._turns.accounts if account.is_out(now_s, hold_s)}
+
+    def parkable(self, now_s: float) -> set[str]:
+        """Those of them whose events may be parked now, as others are accepted."""
+        return {name for name in self.out(now_s) if self._may_park(self._accounts[name], now_s)}
+
+    def waiting_of(self, ad_account_id: str) -> int:
+        """How many events of this account wait here."""
+        account = self._accounts.get(ad_account_id)
+        return 0 if account is None else sum(len(batch.events) for batch in account.waiting)
 
     def park(self, excess: Mapping[str, int], below: Mapping[Assignment, int], now_s: float) -> list[Verdict]:
         """Give up events of held accounts, the oldest first, to be replayed once these are well again.

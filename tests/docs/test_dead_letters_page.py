@@ -82,7 +82,10 @@ def test_looking_and_replaying_end_as_shown(cluster: EmbeddedCluster, tmp_path: 
     done = [run(command, cluster, tmp_path) for _, command in commands]
 
     assert [language for language, _ in blocks] == ["sh", "text"] * 4
-    assert [(each.stdout, each.stderr, each.returncode) for each in done] == [(text, "", 0) for _, text in shown]
+    # The embedded broker does not tell how long topics keep, which a replay warns of.
+    told = [[line for line in each.stderr.splitlines() if "DESCRIBE_CONFIGS" not in line] for each in done]
+    assert [(each.stdout, each.returncode) for each in done] == [(text, 0) for _, text in shown]
+    assert told == [[]] * len(done)
     assert len(read_topic(cluster.bootstrap_servers, REPLAYS)) == 3
 
 

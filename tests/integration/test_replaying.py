@@ -21,7 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented 
 )
 
 from consumer.avro_json import from_json
-from consumer.cli.dlq_writing import ReplayWriter
+from consumer.cli.dlq_writing import Ends, ReplayWriter
 from consumer.config import Kafka, SchemaRegistry
 from consumer.errors import ConsumerError
 from consumer.registry import register_schema
@@ -199,10 +199,80 @@ def test_a_replay_that_was_cut_off_goes_on_and_writes_no_letter_twice(any_desk: 
         assert f"{before} letters replayed and acknowledged" in cut_off.stdout()
 
 
+def test_two_letters_of_one_failure_are_replayed_once(desk: Desk) -> None:
+    desk.write_letters(2)
+    desk.write_letters(2)  # as after a kill
+    desk.create_replay_topic()
+
+    told = desk.run("replay", "--yes")
+    again = desk.run("replay", "--yes")
+
+    assert "left out: 2 of the same failure" in told
+    assert "left out: 4 replayed already" in again
+    assert len(desk.replays()) == 2
+
+
+def test_what_a_rehearsal_would_replay_is_not_sent_by_another_group(desk: Desk) -> None:
+    desk.create_replay_topic()
+    desk.write(desk.replay_topic, desk.order("A-1"), [*OWN, *desk.why(group=f"{desk.world.group}-test", replays="1")])
+    assert desk.producer.flush(30) == 0
+    consumer = desk.consumer()
+
+    eventually(lambda: len(desk.world.letters()) == 1, within_s=40, what="its letter")
+    ledger = stop(consumer)
+    planned = desk.run("replay", code=1)
+
+    (letter,) = desk.world.letters()
+    assert (letter.why["reason"], letter.why["topic"]) == ("undecodable", desk.replay_topic)
+    assert "conversions.group" in letter.why["detail"]
+    assert "left out: 1 the original's topic" in planned  # nor is it by a replay of that letter
+    assert desk.accepted() == {}
+    assert ledger["balanced"]
+
+
+def test_a_replay_to_the_source_that_was_cut_off_says_where_to_go_on_in_every_partition(desk: Desk) -> None:
+    desk.write_letters(100)
+    child = desk.start("replay", "--to-source", "--yes", "--rate", "20")
+    servers, orders = desk.world.cluster.bootstrap_servers, desk.world.topics["orders"]
+    child.wait_until(lambda: sum(end_offsets(servers, orders).values()) > 5, within_s=40, what="some")
+
+    child.send(signal.SIGINT)
+    code = child.wait(within_s=30)
+
+    written = sum(end_offsets(servers, orders).values())
+    hints = [line.split()[1:] for line in child.stderr().splitlines() if "--from-offset" in line]
+    assert code == 1
+    assert "same command" not in child.stderr()
+    assert [
+        "--dead-letter-topic",
+        desk.world.dead_letter_topic,
+        "--partition",
+        "0",
+        "--from-offset",
+        str(written),
+    ] in hints
+    assert len(hints) == len(end_offsets(servers, desk.world.dead_letter_topic))
+    assert all(hint[-1] == "0" for hint in hints if hint[3] != "0")
+
+
+def test_a_second_signal_ends_a_replay_at_once(desk: Desk) -> None:
+    desk.write_letters(50)
+    desk.create_replay_topic()
+    child = desk.start("replay", "--yes", "--rate", "0.1")
+    servers = desk.world.cluster.bootstrap_servers
+    child.wait_until(lambda: sum(end_offsets(servers, desk.replay_topic).values()) > 0, within_s=40, what="one")
+
+    child.send(signal.SIGINT)
+    child.send(signal.SIGTERM)
+    code = child.wait(within_s=5)  # less than until the next one's turn
+
+    assert code in (-signal.SIGINT, -signal.SIGTERM)  # whichever came second
+
+
 def test_what_speaks_against_a_replay_is_left_out_and_counted(desk: Desk) -> None:
     desk.write_letters(2)
     desk.write_letters(3, replays="3")
-    desk.write_letters(4, reason="outcome_unknown")
+    desk.write_letters(4, reason="outcome_unknown", partition="1")
     desk.write_letters(5, group="another-group")
     desk.write_letters(6, topic="no-longer-read")
     desk.create_replay_topic()
@@ -330,7 +400,7 @@ def test_a_topic_may_have_its_letters_elsewhere(desk: Desk) -> None:
 
 def test_letters_are_counted_by_what_they_say_without_touching_the_group(desk: Desk) -> None:
     desk.write_letters(3)
-    desk.write_letters(2, reason="invalid", **{"failed-at": "2026-11-01T00:00:00+00:00"})
+    desk.write_letters(2, reason="invalid", partition="1", **{"failed-at": "2026-11-01T00:00:00+00:00"})
     desk.write(desk.world.dead_letter_topic, b"noise", [])
     assert desk.producer.flush(30) == 0
     desk.create_replay_topic()
@@ -405,6 +475,8 @@ def test_without_a_replay_topic_nothing_is_replayed_and_none_is_made_behind_anyb
 
     assert "1 letter to be replayed" in planned
     assert (code, "--create-topic" in child.stderr()) == (2, True)
+    refused = desk.start("replay", "--yes", "--create-topic")  # after what the embedded broker does not tell
+    assert (refused.wait(within_s=60), "DESCRIBE_CONFIGS" in refused.stderr()) == (1, True)
     topics = AdminClient({"bootstrap.servers": desk.world.cluster.bootstrap_servers}).list_topics(timeout=10).topics
     assert desk.replay_topic not in topics
 
@@ -437,11 +509,13 @@ def set_retention(admin: AdminClient, topic: str, retention_ms: str) -> None:
 def test_a_second_replay_at_the_same_time_is_noticed(embedded: EmbeddedCluster) -> None:
     embedded.create_topic("replays", 1)
     kafka = Kafka(bootstrap_servers=embedded.bootstrap_servers)
-    one, other = (ReplayWriter(kafka, rate=1_000, total=1, ends={0: 0}) for _ in range(2))
-    one.write("replays", key=None, value=b"a letter", headers=[])
+    one, other = (
+        ReplayWriter(kafka, rate=1_000, total=1, ends=Ends(lambda: {0: 0}), then="run it again") for _ in range(2)
+    )
+    one.write("replays", key=None, value=b"a letter", headers=[], done=lambda: None)
     one.finish()
 
-    other.write("replays", key=None, value=b"the same letter", headers=[])
+    other.write("replays", key=None, value=b"the same letter", headers=[], done=lambda: None)
 
     with pytest.raises(ConsumerError, match="at the same time"):
         other.finish()

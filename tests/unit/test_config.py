@@ -121,6 +121,12 @@ def test_letters_and_replays_go_where_they_are_said_to() -> None:
     assert rehearsal.replay_topic == "pinterest-conversions-test.replay"
 
 
+def test_a_rehearsal_replays_elsewhere_however_the_topic_is_named() -> None:
+    live, rehearsal = (config(kafka=kafka(replay_topic="again"), pinterest={"test": test}) for test in (False, True))
+
+    assert (live.replay_topic, rehearsal.replay_topic) == ("again", "again-test")
+
+
 VISITS = {"mapping": "visit"}
 
 

@@ -122,12 +122,16 @@ def test_after_an_assignment_half_a_run_is_enough(breaker: LetterBreaker) -> Non
     assert written(breaker, RUN) == RUN // 2
 
 
-def test_a_suspicion_ends_with_the_first_good_record_and_makes_a_long_run_no_shorter(breaker: LetterBreaker) -> None:
-    written(breaker, RUN - 1)
+def test_an_assignment_while_it_is_known_to_be_well_changes_nothing(breaker: LetterBreaker) -> None:
+    breaker.mapped("orders")
     breaker.suspect(["orders"])
-    assert written(breaker, 2) == 1
 
-    other = LetterBreaker(DeadLetters(max_run=RUN, max_share=0.5))
-    other.suspect(["orders"])
-    other.mapped("orders")
-    assert written(other, RUN) == RUN
+    assert written(breaker, RUN) == RUN
+
+
+def test_a_suspicion_ends_with_the_first_good_record(breaker: LetterBreaker) -> None:
+    breaker.suspect(["orders"])
+
+    breaker.mapped("orders")
+
+    assert written(breaker, RUN) == RUN

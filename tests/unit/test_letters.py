@@ -29,6 +29,7 @@ REPLAYED: Headers = [
     ("conversions.first-failed-at", b"2025-06-15T00:00:00.000+00:00"),
     ("conversions.failed-at", b"2025-06-15T01:00:00.000+00:00"),
     ("conversions.replays", b"1"),
+    ("conversions.group", b"a-group"),
     ("conversions.letter-topic", b"a-group.dead-letter"),
     ("conversions.letter-partition", b"0"),
     ("conversions.letter-offset", b"4"),

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from consumer.config import Config
-from consumer.pinterest.answers import Forbidden, Throttled
+from consumer.pinterest.answers import Forbidden, Throttled, Unavailable
 from consumer.records import Batch, HoldCause
 from tests.unit.stages.builders import assignment_of
 from tests.unit.test_pipeline import CONFIG, Rig
@@ -38,7 +38,7 @@ def rig() -> Rig:
 class Bus:
     """Keeps a rig busy: records of both merchants on one partition, and an API that refuses one of them."""
 
-    def __init__(self, rig: Rig, answer: Forbidden | Throttled = REFUSED) -> None:
+    def __init__(self, rig: Rig, answer: Forbidden | Throttled | Unavailable = REFUSED) -> None:
         self.rig = rig
         self.orders = assignment_of(0)
         self.offset = 0
@@ -151,6 +151,52 @@ def test_a_few_events_of_a_held_account_do_not_hold_a_partition_back_for_ever() 
     bus.turn(3)
 
     assert rig.source.last_commit(bus.orders) == bus.offset
+
+
+def test_after_a_lull_of_the_others_they_are_served_all_the_same(rig: Rig) -> None:
+    """Only their acceptances pay for parking, and their records lie behind those of the held account."""
+    bus = Bus(rig)
+    bus.give(1, merchant=2)
+    bus.give(SHARE + 30, merchant=1)
+    bus.turn(5)
+    rig.clock.advance(100)
+    bus.give(50, merchant=1)
+    bus.give(50, merchant=2)
+
+    bus.turn(400)
+
+    assert rig.ledger["total"]["accepted"] == 51
+    assert bus.parked >= 80 - 20
+    assert rig.source.paused_now == set()
+
+
+def test_an_account_that_fails_silently_stops_the_others_no_longer_than_until_it_is_held() -> None:
+    rig = Rig(config_of(delivery={"hold_s": 900, "retry_cap_s": 10}))
+    bus = Bus(rig, answer=Unavailable("HTTP 500"))
+    bus.give(1, merchant=2)
+    bus.give(SHARE + 30, merchant=1)
+    for _ in range(100):
+        bus.turn()
+        rig.clock.advance(10)
+    bus.give(50, merchant=2)
+
+    bus.turn(400)
+
+    assert rig.ledger["total"]["accepted"] == 51
+
+
+def test_nothing_is_parked_while_the_dead_letter_topic_refuses(rig: Rig) -> None:
+    rig.letters.hold = HoldCause.DEAD_LETTER_TOPIC
+    bus = Bus(rig)
+    for _ in range(40):
+        bus.give(20, merchant=1)
+        bus.give(2, merchant=2)
+        bus.turn()
+
+    bus.turn(10)
+
+    assert bus.parked == 0
+    assert rig.source.paused_now == {bus.orders}
 
 
 def test_an_account_that_is_well_again_delivers_what_it_kept(rig: Rig) -> None:

@@ -9,7 +9,7 @@ from consumer.replays import Replays
 from tests.unit.stages.builders import NOW_S
 from tests.unit.test_letters import REPLAYED, Message, without
 
-REPLAYS = Replays("a-group.replay", {"orders"})
+REPLAYS = Replays("a-group.replay", {"orders"}, "a-group")
 
 
 def a_record(headers: Headers | None, topic: str = "a-group.replay", value: bytes | None = b"value") -> Record:
@@ -32,6 +32,8 @@ def test_any_other_record_is_read_as_one_of_its_topic_whatever_its_headers_say()
         pytest.param(a_record(without("topic")), "conversions.topic", id="no topic"),
         pytest.param(a_record(without("offset")), "conversions.offset", id="no offset"),
         pytest.param(a_record([*REPLAYED, ("conversions.topic", b"others")]), "`topics`", id="not configured"),
+        pytest.param(a_record(without("group")), "conversions.group", id="no group"),
+        pytest.param(a_record([*REPLAYED, ("conversions.group", b"others")]), "kafka.replay_topic", id="another group"),
         pytest.param(a_record(REPLAYED, value=None), "conversions dlq replay", id="no value"),
     ],
 )

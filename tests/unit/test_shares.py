@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from consumer.config import Limits
-from consumer.records import Event
+from consumer.records import Assignment, Event
 from consumer.shares import Shares
 from tests.unit.stages.builders import ACCOUNT, assignment_of, event_of
 
@@ -37,6 +39,10 @@ def enter(shares: Shares, entering: list[Event]) -> None:
         shares.enter(event)
 
 
+def crowded(shares: Shares, parked: Collection[str]) -> set[Assignment]:
+    return shares.assignments_of(shares.slowed(parked))
+
+
 def leave(shares: Shares, leaving: list[Event]) -> None:
     for event in leaving:
         shares.leave(event)
@@ -64,7 +70,7 @@ def test_a_single_account_may_have_everything() -> None:
     enter(shares, events(1_000))
 
     assert shares.excess() == {}
-    assert shares.crowded(()) == set()
+    assert crowded(shares, ()) == set()
 
 
 def test_the_partitions_of_an_account_beyond_its_share_are_read_no_further_until_half_of_it_is_gone(
@@ -74,30 +80,30 @@ def test_the_partitions_of_an_account_beyond_its_share_are_read_no_further_until
     elsewhere = events(1, OTHER, partition=1)
     enter(shares, held + elsewhere)
     assignment = held[0].record.assignment
-    assert shares.crowded(()) == {assignment}
+    assert crowded(shares, ()) == {assignment}
 
     leave(shares, held[: SHARE // 2])
-    assert shares.crowded(()) == {assignment}
+    assert crowded(shares, ()) == {assignment}
     leave(shares, held[SHARE // 2 : SHARE // 2 + 1])
 
-    assert shares.crowded(()) == set()
+    assert crowded(shares, ()) == set()
 
 
 def test_a_partition_without_anything_of_it_left_is_read_on(shares: Shares) -> None:
     here, there = events(SHARE), events(1, partition=1)
     enter(shares, here + there)
-    assert len(shares.crowded(())) == 2
+    assert len(crowded(shares, ())) == 2
 
     leave(shares, there)
 
-    assert shares.crowded(()) == {here[0].record.assignment}
+    assert crowded(shares, ()) == {here[0].record.assignment}
 
 
 def test_an_account_whose_excess_is_parked_need_only_keep_to_its_share(shares: Shares) -> None:
     held = events(SHARE + 1)
     enter(shares, held)
-    assert shares.crowded({ACCOUNT})
+    assert crowded(shares, {ACCOUNT})
 
     leave(shares, held[:1])
 
-    assert shares.crowded({ACCOUNT}) == set()
+    assert crowded(shares, {ACCOUNT}) == set()

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from consumer.cli import main
-from consumer.cli.check_connections import connection_findings, judge_keeping, judge_memory, judge_retention
+from consumer.cli.check_connections import (
+    connection_findings,
+    judge_keeping,
+    judge_memory,
+    judge_originals,
+    judge_retention,
+)
 from consumer.cli.check_settings import settings_findings
 from consumer.cli.findings import Finding, Grade
 from consumer.config import Config
@@ -379,6 +385,36 @@ def test_a_replay_topic_must_not_forget_before_the_letters_are_gone(
     findings = list(judge_memory("replays", {"letters": letters_ms, "replays": replays_ms}))
 
     assert [finding.grade for finding in findings] == [Grade.WARN] * is_warned_of
+
+
+@pytest.mark.parametrize(
+    ("settings", "letters_ms", "words"),
+    [
+        pytest.param({"retention.ms": "1000"}, 1_000, [], id="equal"),
+        pytest.param({"retention.ms": "999"}, 1_000, ["less long than letters"], id="shorter"),
+        pytest.param({"retention.ms": "999"}, None, [], id="not told of the letters"),
+        pytest.param({"retention.ms": "-1"}, -1, [], id="both for ever"),
+        pytest.param({"cleanup.policy": "compact", "retention.ms": "1"}, 1_000, ["is compacted"], id="compacted"),
+    ],
+)
+def test_what_letters_refer_to_stands_as_long_as_they_do(
+    settings: dict[str, str], letters_ms: int | None, words: list[str]
+) -> None:
+    findings = list(judge_originals("orders", settings, "letters", letters_ms))
+
+    assert [finding.grade for finding in findings] == [Grade.WARN] * len(words)
+    assert all(word in finding.text for word, finding in zip(words, findings, strict=True))
+
+
+def test_sources_are_asked_how_long_they_keep_where_letters_only_refer_to_them(embedded: EmbeddedCluster) -> None:
+    embedded.broker.create_topic("orders", 1)
+
+    whole, referring = connected(embedded), connected(embedded, dead_letters={"payload": "reference"})
+
+    # The embedded broker does not answer, which is told.
+    assert "retention" not in whole
+    assert [finding.grade for finding in referring["retention"]] == [Grade.WARN]
+    assert "orders" in referring["retention"][0].text
 
 
 def test_a_replay_topic_is_asked_about_only_where_there_is_one(embedded: EmbeddedCluster) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from consumer.cli.dlq_letters import Choice, DeadLetter, letter_in
 from consumer.cli.dlq_options import choice_of, letter_topics
-from consumer.cli.dlq_plan import LeftOut, Plan, Replayed, Tally, replay_headers, source_headers
+from consumer.cli.dlq_plan import Failures, LeftOut, Plan, Tally, replay_headers, replayed_in, source_headers
 from consumer.cli.dlq_summary import Summary, tally_as_text
 from consumer.cli.dlq_topics import keeps_longer
 from consumer.config import Config
@@ -22,7 +22,6 @@ from tests.unit.test_letters import OWN, REPLAYED, Message, without
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 POSITION = ("a-group.dead-letter", 1, 40)
 LETTER_HEADERS: Headers = [header for header in REPLAYED if not header[0].startswith("conversions.letter")]
-LETTER_HEADERS.append(("conversions.group", b"pinterest-conversions"))
 CONFIG = Config.model_validate(
     {
         "kafka": {"bootstrap_servers": "127.0.0.1:9"},
@@ -45,7 +44,7 @@ def a_letter(**said: str) -> DeadLetter:
 
 
 def a_plan(**changes: Any) -> Plan:
-    return replace(Plan(Replayed(), {"orders"}, 3, frozenset()), **changes)
+    return replace(Plan(Failures(), {"orders"}, 3, frozenset()), **changes)
 
 
 def test_a_letter_is_read_with_what_it_repeats_and_what_it_says() -> None:
@@ -98,7 +97,7 @@ GIVEN_UP = datetime(2025, 6, 15, 1, tzinfo=UTC)
     ],
 )
 def test_a_letter_is_taken_if_it_fits_all_that_was_asked_for(changes: dict[str, Any], *, is_taken: bool) -> None:
-    choice = replace(Choice("pinterest-conversions"), **changes)
+    choice = replace(Choice("a-group"), **changes)
 
     assert choice.takes(a_letter()) is is_taken
 
@@ -144,6 +143,13 @@ def test_all_dead_letter_topics_are_read_or_the_one_that_was_named() -> None:
         pytest.param(a_letter(replays="2"), a_plan(), None, id="twice"),
         pytest.param(a_letter(replays="3"), a_plan(), LeftOut.TOO_OFTEN, id="three times"),
         pytest.param(a_letter(), a_plan(topics={"visits"}), LeftOut.NOT_READ, id="not read"),
+        pytest.param(a_letter(), a_plan(remembered_from=GIVEN_UP), None, id="remembered"),
+        pytest.param(
+            a_letter(),
+            a_plan(remembered_from=GIVEN_UP + timedelta(seconds=1)),
+            LeftOut.FORGOTTEN,
+            id="perhaps forgotten",
+        ),
         pytest.param(a_letter(reason="outcome_unknown"), a_plan(), LeftOut.UNCERTAIN, id="uncertain"),
         pytest.param(
             a_letter(reason="outcome_unknown"), a_plan(named={DeadLetterReason.OUTCOME_UNKNOWN}), None, id="named"
@@ -156,17 +162,27 @@ def test_what_speaks_against_a_replay(letter: DeadLetter, plan: Plan, why: LeftO
 
 def test_what_the_replay_topic_names_was_replayed_and_nothing_else() -> None:
     letter = a_letter()
-    replayed = Replayed()
-    replayed.learn(
-        Message(headers) for headers in (replay_headers(letter, letter.own), None, OWN, without("letter-offset"))
-    )
+    others: list[Headers | None] = [None, OWN, without("letter-offset")]
+    replayed = replayed_in((Message(each) for each in (replay_headers(letter, letter.own), *others)), "a-group")
 
-    whys = [
-        a_plan(replayed=replayed).against(replace(letter, position=position))
-        for position in (POSITION, (POSITION[0], 1, 41), (POSITION[0], 2, 40), ("another", 1, 40))
-    ]
+    def why(letter: DeadLetter) -> LeftOut | None:
+        return a_plan(replayed=replayed).against(letter)
 
-    assert whys == [LeftOut.REPLAYED, None, None, None]
+    # Letters are written at least once, and a topic that was made anew has others at the same offsets.
+    assert [why(replace(letter, position=place)) for place in (POSITION, ("another", 0, 0))] == [LeftOut.REPLAYED] * 2
+    assert why(a_letter(replays="2")) is None  # it failed again, after that replay
+    assert why(a_letter(replays="0")) is None
+    changes = ({"topic": "visits"}, {"partition": "3"}, {"offset": "18"}, {"timestamp": "1"})
+    assert LeftOut.REPLAYED not in [why(a_letter(**change)) for change in changes]
+
+
+def test_what_another_group_replayed_is_not_replayed_here() -> None:
+    letter = a_letter(group="another-group")
+
+    replayed = replayed_in([Message(replay_headers(letter, OWN))], "a-group")
+
+    assert letter.origin not in replayed
+    assert letter.origin in replayed_in([Message(replay_headers(letter, OWN))], "another-group")
 
 
 def test_a_replay_says_what_its_letter_said_and_counts_on() -> None:

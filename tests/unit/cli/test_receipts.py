@@ -220,6 +220,20 @@ def test_an_empty_topic_sums_to_nothing(run: Run) -> None:
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
+def test_what_was_erased_is_neither_found_nor_summed_and_no_complaint(topic: EmbeddedCluster, run: Run) -> None:
+    erased, again = receipt_of("A-1"), receipt_of("A-2", "3.00")
+    write(topic, erased, again, receipt_of("A-3", "5.00"))
+    put(topic, (key_of(erased), None), (key_of(again), None))
+    write(topic, again)
+
+    found = run("find", "--account", ACCOUNT, "--format", "json")
+    summed = run("sum", "--format", "json")
+
+    assert (found[0], sorted(orders_in(found[1]))) == (0, ["A-2", "A-3"])
+    assert (summed[0], summed[2]) == (0, f"{MEANING}\n")
+    assert [(each["events"], each["value"]) for each in json.loads(summed[1])] == [(2, "8.00")]
+
+
 def test_messages_that_are_no_receipts_are_counted_and_fail(topic: EmbeddedCluster, run: Run) -> None:
     write(topic, receipt_of("A-1"))
     put(topic, (b"somebody", b"else"), (None, None))
