@@ -21,7 +21,7 @@ demo: $(INSTALLED) ## the whole way on this machine, with sample traffic; ARGS="
 	@$(BIN)/conversions demo $(ARGS)
 
 test: $(INSTALLED) ## all tests; ARGS="-k offsets"; REQUIRE_REAL=1 fails what would be skipped for want of a real service
-	@$(BIN)/python -m pytest $(or $(ARGS),-n 2)
+	@$(BIN)/python -m pytest $(ARGS)
 
 chaos: $(INSTALLED) ## random faults on three brokers, judged from outside; SECONDS=600 SEED=7 ARGS="--rate 500 --report r.json"
 	@$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) $(ARGS)
