@@ -59,6 +59,16 @@ COMMITS = (
         ("tests/integration/test_dead_letters.py::test_without_its_topic_nothing_is_committed_past_a_failed_record",),
     ),
     Guard(
+        "a letter refused while its partition is handed over is not safe",
+        "P1",
+        "consumer/app.py",
+        '            alarm=lambda topic, error: _log.error("dead_letter_topic_refuses", topic=topic, error=error),\n'
+        "            is_ours=is_open,\n",
+        '            alarm=lambda topic, error: _log.error("dead_letter_topic_refuses", topic=topic, error=error),\n'
+        "            is_ours=is_live,\n",
+        ("tests/unit/test_app.py::test_a_letter_for_a_partition_about_to_leave_is_not_taken_for_written",),
+    ),
+    Guard(
         "a receipt is acknowledged before its record is settled",
         "P1",
         "consumer/pipeline.py",
@@ -320,6 +330,25 @@ HARM_STAYS_WHERE_IT_IS = (
         "                self._failures += 1\n",
         "                self._failures = 0\n",
         (f"{SINK}_outage.py::test_failures_in_a_row_of_several_accounts_are_the_apis",),
+    ),
+    Guard(
+        "where nobody's acceptance pays for parking, reading trickles on",
+        "P5",
+        "consumer/pipeline.py",
+        "is_sipping = bool(unpaid & slowed or (unpaid and books.stretched))",
+        "is_sipping = False",
+        (
+            f"{ISOLATION}::test_after_a_lull_of_the_others_they_are_served_all_the_same",
+            f"{ISOLATION}::test_an_account_that_fails_silently_stops_the_others_no_longer_than_until_it_is_held",
+        ),
+    ),
+    Guard(
+        "nothing is parked while the dead-letter topic refuses",
+        "P5",
+        "consumer/pipeline.py",
+        "        if self._dead_letters.hold is not None:  # what is parked would only wait elsewhere\n",
+        "        if False:\n",
+        (f"{ISOLATION}::test_nothing_is_parked_while_the_dead_letter_topic_refuses",),
     ),
     Guard(
         "at the limit nothing more is taken",

@@ -73,7 +73,8 @@ class ScriptedSource:
 
     def take(self, most: int, wait_s: float) -> list[Record | Jump]:
         del wait_s
-        taken, self.items = self.items[:most], self.items[most:]
+        taken = [item for item in self.items if item.assignment not in self.paused_now][:most]
+        self.items = [item for item in self.items if item not in taken]
         return taken
 
     def commit(self, points: list[CommitPoint], *, is_final: bool = False) -> None:
