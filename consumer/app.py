@@ -218,7 +218,7 @@ def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], c
             topic=config.receipts_topic,
             mapping=mapping_digest(config),
             clock=clock,
-            alarm=lambda error: _log.error("receipts_topic_refuses", topic=config.receipts_topic, error=error),
+            alarm=lambda topic, error: _log.error("receipts_topic_refuses", topic=topic, error=error),
             is_ours=is_open,
         )
         if config.writes_receipts

@@ -19,6 +19,7 @@ from typing import Any, Protocol, assert_never
 
 import structlog
 
+from consumer.acknowledged import OfRecord
 from consumer.books import Books
 from consumer.config import Config
 from consumer.errors import FatalError
@@ -367,14 +368,15 @@ class Pipeline:
                 mail = self._inbox.get_nowait()
         except queue.Empty:
             pass
-        for letter in self._dead_letters.poll():
+        letters, late_letters = self._dead_letters.poll()
+        receipts, late_receipts = ([], []) if self._receipts is None else self._receipts.poll()
+        for letter in letters:
             self._books.dead_lettered(letter.record, letter.reason)
-        if self._receipts is not None:
-            safe, given_up = self._receipts.poll()
-            for receipt in safe:
-                self._books.accepted(receipt.event, receipt.wall_s)
-            for receipt in given_up:
-                self._books.came_late(receipt.record)
+        for receipt in receipts:
+            self._books.accepted(receipt.event, receipt.wall_s)
+        late: list[OfRecord] = [*late_letters, *late_receipts]
+        for item in late:
+            self._books.came_late(item.record)
 
     def _open(self, mail: Mail) -> None:
         now_s = self._clock.monotonic_s()
@@ -552,20 +554,20 @@ class Pipeline:
 
     def _end(self, leaving: set[Assignment]) -> None:
         """Close the books. Verdicts on what is still under way will find nobody."""
+        kept_letters = self._dead_letters.abandon(leaving)
+        kept_receipts = [] if self._receipts is None else self._receipts.abandon(leaving)
         events, letters = self._sink.under_way(leaving), self._dead_letters.under_way(leaving)
-        kept = [] if self._receipts is None else self._receipts.abandon(leaving)
         receipts = [] if self._receipts is None else self._receipts.under_way(leaving)
-        if events or letters or kept or receipts:
-            receipts_left = len(kept) + len(receipts)
-            _log.warning("left_under_way", events=len(events), letters=len(letters), receipts=receipts_left)
-        for receipt in kept:
-            self._books.abandoned(receipt.record)
-        for record in (
-            *(event.record for event in events),
-            *(letter.record for letter in letters),
-            *(receipt.record for receipt in receipts),
-        ):
-            self._books.left_under_way(record)
+        kept: list[OfRecord] = [*kept_letters, *kept_receipts]
+        given: list[OfRecord] = [*events, *letters, *receipts]
+        for item in kept:
+            self._books.abandoned(item.record)
+        for item in given:
+            self._books.left_under_way(item.record)
+        letters += kept_letters
+        receipts += kept_receipts
+        if events or letters or receipts:
+            _log.warning("left_under_way", events=len(events), letters=len(letters), receipts=len(receipts))
         self._books.close(leaving)
         self._leaving -= leaving
         self._publish()

@@ -74,9 +74,8 @@ class Whereabouts:
         for letter in self._dead_letters.find(wanted):
             yield letter.record, Place(self._dead_letters.hold or Wait.LETTER, letter.ad_account_id)
         if self._receipts is not None:
-            for receipt in self._receipts.under_way({record.assignment for record in wanted}):
-                if receipt.record in wanted:
-                    yield receipt.record, Place(self._receipts.hold or Wait.RECEIPT, receipt.event.ad_account_id)
+            for receipt in self._receipts.find(wanted):
+                yield receipt.record, Place(self._receipts.hold or Wait.RECEIPT, receipt.event.ad_account_id)
         for record, is_unreachable in self._lookups.find(wanted):
             yield record, Place(HoldCause.REGISTRY if is_unreachable else Wait.SCHEMA)
         for event in self._repeats.find(wanted):

@@ -6,12 +6,12 @@ here for another try, and, as they were accepted already, keeps further events f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Set
 from typing import Any
 
 from consumer.acknowledged import Acknowledged, Written
 from consumer.receipt_form import key_of, value_of
-from consumer.records import Assignment, HoldCause, Receipt
+from consumer.records import Assignment, HoldCause, Receipt, Record
 from consumer.timing import Clock
 
 MOST_WAITING = 10_000
@@ -26,7 +26,7 @@ class Receipts:
         topic: Where receipts go.
         mapping: The digest of what decides the mapping.
         clock: For the spacing of retries.
-        alarm: Told once whenever the topic starts to refuse receipts, with the client's error name.
+        alarm: Told once whenever the topic starts to refuse receipts: which, and the client's error name.
         is_ours: Is this assignment still ours, even if about to leave? Receipts of others are not tried again: the next
             owner sends the event once more, and writes its own.
 
@@ -41,7 +41,7 @@ class Receipts:
         topic: str,
         mapping: str,
         clock: Clock,
-        alarm: Callable[[str], None],
+        alarm: Callable[[str, str], None],
         is_ours: Callable[[Assignment], bool],
     ) -> None:
         def write(receipt: Receipt) -> Written:
@@ -86,6 +86,10 @@ class Receipts:
         Pinterest has these events already, so whatever is not waited for will be sent twice.
         """
         return self._producer.under_way(assignments)
+
+    def find(self, records: Set[Record]) -> Iterator[Receipt]:
+        """The receipts for events of these records that are here."""
+        return self._producer.find(records)
 
     def abandon(self, assignments: set[Assignment]) -> list[Receipt]:
         """Give up the receipts of these assignments that wait for another try; returns them."""

@@ -158,7 +158,7 @@ def test_the_headers_are_those_of_a_letter(monkeypatch: pytest.MonkeyPatch) -> N
             for answer in answers:
                 answer()
 
-    monkeypatch.setattr("consumer.stages.deadletter.Producer", NarrowProducer)
+    monkeypatch.setattr("consumer.acknowledged.Producer", NarrowProducer)
     letters = DeadLetters(
         {},
         topics=LetterTopics("letters"),
@@ -172,7 +172,7 @@ def test_the_headers_are_those_of_a_letter(monkeypatch: pytest.MonkeyPatch) -> N
     told = [name for row in table(section(TEXT, "Dead letters"), "Header") for name in names_in(row["Header"])]
 
     tries = takewhile(lambda _: letters.waiting, range(10))
-    assert [letter.record for _ in tries for letter in letters.poll()] == [record]
+    assert [letter.record for _ in tries for letter in letters.poll()[0]] == [record]
     assert sorted(told) == sorted(written)
 
 

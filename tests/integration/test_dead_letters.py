@@ -9,15 +9,10 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from consumer.demo.broker import ApiKey
-from consumer.records import DeadLetterReason, HoldCause, Letter
-from consumer.stages.deadletter import DeadLetters, LetterTopics
-from consumer.timing import ManualClock
-from tests.harness.cluster import Cluster, EmbeddedCluster, RealCluster
-from tests.harness.ledger import Settlement, read_letters
-from tests.harness.processes import Children, eventually
+from tests.harness.cluster import Cluster, RealCluster
+from tests.harness.ledger import Settlement
+from tests.harness.processes import Children
 from tests.harness.world import World, premature_commits, stop
-from tests.unit.stages.builders import record_of
 
 INVALID_RECORD = 87  # Kafka protocol guide, "Error Codes"
 
@@ -100,30 +95,3 @@ def test_tombstones_are_skipped_and_passed(cluster: Cluster, children: Children,
 
     assert ledger["total"]["skipped"] == {"tombstone": 3}
     assert world.letters() == []
-
-
-@pytest.mark.parametrize("is_ours", [True, False])
-def test_a_letter_whose_assignment_has_ended_is_not_tried_again(embedded: EmbeddedCluster, *, is_ours: bool) -> None:
-    embedded.create_topic("letters", 1)
-    clock = ManualClock()
-    refused: list[tuple[str, ...]] = []
-    properties = {"bootstrap.servers": embedded.bootstrap_servers}
-    letters = DeadLetters(
-        properties,
-        topics=LetterTopics("letters"),
-        group="a-group",
-        clock=clock,
-        alarm=lambda *why: refused.append(why),
-        is_ours=lambda _: is_ours,
-    )
-    embedded.broker.push_errors(ApiKey.PRODUCE, [INVALID_RECORD])
-    letter = Letter(record_of(), DeadLetterReason.INVALID, "map", "why")
-    letters.send(letter)
-    eventually(lambda: letters.poll() or refused, within_s=20, what="a refusal")
-    assert letters.hold is HoldCause.DEAD_LETTER_TOPIC
-
-    clock.advance(2)
-    done = eventually(letters.poll, within_s=20, what="the letter's end")
-
-    assert done == [letter]
-    assert len(read_letters(embedded.bootstrap_servers, "letters")) == int(is_ours)

@@ -53,20 +53,21 @@ COMMITS = (
     Guard(
         "a letter that the broker refuses is not safe",
         "P1",
-        "consumer/stages/deadletter.py",
-        "        if error is not None:\n            self._failed(posting, topic, error)\n            return\n",
+        "consumer/acknowledged.py",
+        "        if error is not None:\n            self._refused(lane, item, error)\n            return\n",
         "",
         ("tests/integration/test_dead_letters.py::test_without_its_topic_nothing_is_committed_past_a_failed_record",),
     ),
     Guard(
-        "a letter refused while its partition is handed over is not safe",
+        "a letter or receipt that is given up is not safe",
         "P1",
-        "consumer/app.py",
-        '            alarm=lambda topic, error: _log.error("dead_letter_topic_refuses", topic=topic, error=error),\n'
-        "            is_ours=is_open,\n",
-        '            alarm=lambda topic, error: _log.error("dead_letter_topic_refuses", topic=topic, error=error),\n'
-        "            is_ours=is_live,\n",
-        ("tests/unit/test_app.py::test_a_letter_for_a_partition_about_to_leave_is_not_taken_for_written",),
+        "consumer/acknowledged.py",
+        "            self._given_up.append(item)\n",
+        "            self._safe.append(item)\n",
+        (
+            "tests/unit/test_acknowledged.py::test_what_is_refused_after_its_assignment_has_ended_is_not_tried_again",
+            "tests/unit/stages/test_deadletter.py::test_a_letter_whose_assignment_has_ended_is_given_up_and_not_written",
+        ),
     ),
     Guard(
         "a receipt is acknowledged before its record is settled",

@@ -18,6 +18,7 @@ class Sent:
     topic: str
     key: bytes | None
     value: bytes | None
+    headers: list[tuple[str, bytes | None]]
     on_delivery: Callable[[KafkaError | None, Any], None]
 
 
@@ -39,12 +40,12 @@ class ScriptedProducer:
         ScriptedProducer.latest = self
         ScriptedProducer.made += 1
 
-    def produce(self, topic: str, *, key: Any, value: Any, on_delivery: Callable[..., None]) -> None:
+    def produce(self, topic: str, *, key: Any, value: Any, headers: Any, on_delivery: Callable[..., None]) -> None:
         if len(self.sent) >= self.room:
             raise BufferError("Local: Queue full")
         if self.raises is not None:
             raise KafkaException(self.raises)
-        self.sent.append(Sent(topic, key, value, on_delivery))
+        self.sent.append(Sent(topic, key, value, headers, on_delivery))
 
     def poll(self, _timeout_s: float) -> int:
         answers, self._answers = self._answers, []

@@ -19,19 +19,26 @@ from tests.unit.stages.builders import assignment_of, record_of
 class Item:
     name: str = "one"
     record: Record = field(default_factory=record_of)
+    topic: str = "a-topic"
+    can_shrink: bool = False
+
+    def shrink(self) -> bool:
+        is_done, self.can_shrink = self.can_shrink, False
+        return is_done
 
 
 class Rig:
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.alarms: list[str] = []
+        self.alarms: list[tuple[str, str]] = []
         self.foreign: set[Assignment] = set()
         self.items = Acknowledged[Item](
             {},
-            write=lambda item: Written("a-topic", b"key", item.name.encode()),
+            write=lambda item: Written(item.topic, b"key", item.name.encode()),
             clock=self.clock,
-            alarm=self.alarms.append,
+            alarm=lambda topic, error: self.alarms.append((topic, error)),
             is_ours=lambda assignment: assignment not in self.foreign,
+            shrink=Item.shrink,
         )
         self.producer = ScriptedProducer.latest
 
@@ -138,7 +145,7 @@ def test_the_alarm_sounds_once_for_each_time_of_refusal(rig: Rig) -> None:
         rig.items.poll()
         rig.clock.advance(1)
         rig.items.poll()
-    assert rig.alarms == ["TOPIC_AUTHORIZATION_FAILED"]
+    assert rig.alarms == [("a-topic", "TOPIC_AUTHORIZATION_FAILED")]
     rig.producer.acknowledge()
     rig.items.poll()
 
@@ -155,7 +162,7 @@ def test_what_the_client_refuses_at_once_is_a_refusal_too(rig: Rig) -> None:
     rig.send(Item(), Item())
 
     assert rig.items.is_refusing
-    assert rig.alarms == ["UNKNOWN_TOPIC_OR_PART"]
+    assert rig.alarms == [("a-topic", "UNKNOWN_TOPIC_OR_PART")]
     assert rig.items.waiting == 2
 
 
@@ -189,6 +196,59 @@ def test_the_items_of_an_assignment_are_told_wherever_they_are(rig: Rig) -> None
     assert set(rig.items.under_way({leaving})) == {kept, given}
     assert rig.items.abandon({leaving}) == [given]
     assert rig.items.under_way({leaving}) == [kept]
+
+
+def test_one_topic_that_refuses_does_not_keep_what_is_meant_for_another(rig: Rig) -> None:
+    rig.send(Item("refused", topic="closed"))
+    rig.producer.refuse()
+    rig.items.poll()
+
+    rig.send(Item("kept", topic="closed"), Item("free", topic="open"))
+
+    assert rig.on_the_way() == ["free"]
+    rig.producer.acknowledge()
+    rig.items.poll()
+    assert rig.items.is_refusing, "what another topic takes says nothing of this one"
+    assert rig.alarms == [("closed", "TOPIC_AUTHORIZATION_FAILED")]
+
+
+@pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE])
+def test_what_is_too_large_is_made_smaller_and_tried_at_once(rig: Rig, code: int) -> None:
+    item = Item(can_shrink=True)
+    rig.send(item)
+    rig.producer.refuse(code=code)
+
+    assert rig.safe() == []
+    assert not rig.items.is_refusing
+    rig.items.poll()
+    rig.producer.acknowledge()
+
+    assert rig.safe() == [item]
+    assert rig.alarms == []
+
+
+def test_what_stays_too_large_is_a_refusal_as_any_other(rig: Rig) -> None:
+    item = Item()
+    rig.send(item)
+    rig.producer.refuse(code=KafkaError.MSG_SIZE_TOO_LARGE)
+    rig.items.poll()
+
+    assert rig.alarms == [("a-topic", "MSG_SIZE_TOO_LARGE")]
+    rig.clock.advance(1)
+    rig.items.poll()
+    rig.producer.acknowledge()
+
+    assert rig.safe() == [item]
+
+
+def test_items_are_found_by_their_records_on_the_way_and_kept(rig: Rig) -> None:
+    items = [Item(str(n), record_of(offset=n)) for n in range(3)]
+    rig.producer.room = 1
+    rig.send(*items[:2])
+
+    found = [list(rig.items.find({item.record})) for item in items]
+
+    assert found == [items[:1], items[1:2], []]
 
 
 def test_what_is_refused_after_its_assignment_has_ended_is_not_tried_again(rig: Rig) -> None:
@@ -242,6 +302,6 @@ def test_a_property_that_the_client_refuses_is_told_as_such() -> None:
             {"linger.ms": "long"},
             write=lambda _: Written("a-topic", None, None),
             clock=ManualClock(),
-            alarm=pytest.fail,
+            alarm=lambda *why: pytest.fail(str(why)),
             is_ours=lambda _: True,
         )

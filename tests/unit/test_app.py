@@ -32,12 +32,12 @@ def built(config: Config) -> Pipeline:
     return asyncio.run(build_on_a_loop())
 
 
-def test_a_letter_for_a_partition_about_to_leave_is_not_taken_for_written() -> None:
-    """Its books are still open: what the letter box gives back now is settled, and committed past."""
+def test_a_letter_for_a_partition_about_to_leave_is_still_ours() -> None:
+    """Its books are open until it has left, and would not balance if its letters were given up before."""
     pipeline = built(CONFIG)
     orders = assignment_of(0)
     pipeline.assigned([orders])
     pipeline._leaving.add(orders)
 
-    assert pipeline._dead_letters._is_ours(orders)
+    assert pipeline._dead_letters._producer._is_ours(orders)
     assert not pipeline._sink._is_live(orders)

@@ -43,7 +43,7 @@ KAFKA_AT_THE_EDGES = Rule(
     who=("consumer",),
     never=("confluent_kafka",),
     except_in=(
-        *("consumer.stages.source", "consumer.stages.deadletter", "consumer.acknowledged", "consumer.topics"),
+        *("consumer.stages.source", "consumer.acknowledged", "consumer.topics"),
         *("consumer.cli", "consumer.demo"),
     ),
 )

@@ -110,9 +110,9 @@ class LetterBox:
     def send(self, letter: Letter) -> None:
         self.sent.append(letter)
 
-    def poll(self) -> list[Letter]:
+    def poll(self) -> tuple[list[Letter], list[Letter]]:
         answered, self.acknowledged = self.acknowledged, []
-        return answered
+        return answered, []
 
     def acknowledge(self) -> None:
         self.acknowledged, self.sent = self.sent, []

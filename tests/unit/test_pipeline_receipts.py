@@ -26,7 +26,7 @@ class ReceiptsRig(Rig):
     def __init__(self, config: Config = CONFIG) -> None:
         clock = ManualClock(wall_s=1_790_000_000.0)
         receipts = Receipts(
-            {}, topic="receipts", mapping="a-digest", clock=clock, alarm=lambda _: None, is_ours=self._is_open
+            {}, topic="receipts", mapping="a-digest", clock=clock, alarm=lambda *_: None, is_ours=self._is_open
         )
         super().__init__(config, receipts=receipts)
         self.receipts_clock = clock

@@ -143,7 +143,7 @@ def test_letters_are_found_on_their_way_and_while_they_wait_for_another_try(monk
                 raise BufferError
             self.has_room = False
 
-    monkeypatch.setattr("consumer.stages.deadletter.Producer", FullProducer)
+    monkeypatch.setattr("consumer.acknowledged.Producer", FullProducer)
     topics = LetterTopics("letters")
     letters = DeadLetters(
         {}, topics=topics, group="a-group", clock=ManualClock(), alarm=lambda *_: None, is_ours=lambda _: True

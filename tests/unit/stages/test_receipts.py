@@ -17,7 +17,7 @@ class Rig:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.receipts = Receipts(
-            {}, topic="a-topic", mapping="a-digest", clock=self.clock, alarm=lambda _: None, is_ours=lambda _: True
+            {}, topic="a-topic", mapping="a-digest", clock=self.clock, alarm=lambda *_: None, is_ours=lambda _: True
         )
         self.producer = ScriptedProducer.latest
 
