@@ -239,7 +239,7 @@ class Pipeline:
         self._park(parkable, now_s)
         slowed = books.shares.slowed(parkable)
         crowded = books.shares.assignments_of(slowed) & set(books)
-        held = self._lookups.held() | self._breaker.held(books)
+        held = self._lookups.held() | self._breaker.held(books) | self._source.overdue()
         # Only the others' acceptances pay for parking, and these may wait behind what a pause would hold back.
         is_sipping = bool(unpaid & slowed or (unpaid and books.stretched))
         # Where all partitions are crowded nothing is read, but they are paused only if that lasts.

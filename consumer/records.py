@@ -68,6 +68,7 @@ class HoldCause(StrEnum):
     DEAD_LETTER_BREAKER = "dead_letter_breaker"
     RECEIPTS_TOPIC = "receipts_topic"
     POSITION_LOST = "position_lost"
+    COMMITS = "commits"
 
 
 class Wait(StrEnum):

@@ -88,12 +88,14 @@ class Reporter:
         self._told: dict[str, Hold] = {}
         self._told_of_api: Hold | None = None
         self._told_of_topics: set[str] = set()
+        self._told_of_commits = False
 
     def report(self, *, is_member: bool) -> Snapshot:
         """Say what has changed about holds, and show how things stand."""
         self._tell_of_accounts()
         self._tell_of_api()
         self._tell_of_topics()
+        self._tell_of_commits()
         now_s = self._clock.monotonic_s()
         books = self._books
         books.post()
@@ -173,6 +175,14 @@ class Reporter:
                 remedy="nothing more of the topic is read or dead-lettered; find the cause, then restart",
             )
             self._told_of_topics.add(topic)
+
+    def _tell_of_commits(self) -> None:
+        overdue = self._source.holds.get(HoldCause.COMMITS, 0)
+        if overdue and not self._told_of_commits:
+            _log.error("commits_overdue", partitions=overdue)
+        elif self._told_of_commits and not overdue:
+            _log.info("commits_confirmed")
+        self._told_of_commits = bool(overdue)
 
     def _holds(self) -> dict[HoldCause, int]:
         holds = self._lookups.holds | self._source.holds

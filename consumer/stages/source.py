@@ -33,8 +33,10 @@ _ASK_TIMEOUT_S = 10.0
 _ASK_AGAIN_S = 1.0
 _COMMIT_PATIENCE_S = 5.0
 _CONFIRM_AFTER_S = 10.0
+_OVERDUE_AFTER_S = 30.0
 _MAY_BE_DONE_LATER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT})  # noqa: SLF001
-_RECORD_OVERHEAD_BYTES = 200  # what a message and its bookkeeping take besides key and value
+_RECORD_OVERHEAD_BYTES = 200  # what a message and its bookkeeping take besides key, value and headers
+_HEADER_OVERHEAD_BYTES = 150  # a tuple and its two objects
 
 StartAt = Literal["earliest", "latest"] | datetime
 _Key = tuple[str, int]
@@ -72,6 +74,8 @@ class _Live:
     """Offset and metadata of the last commit the broker has confirmed."""
     requested: tuple[int, str] | None = None
     requested_s: float = 0.0
+    unconfirmed_since_s: float | None = None
+    """When a commit was asked for, if none has been confirmed since."""
     confirm_at_s: float | None = None
     """When to say the last commit once more, as an earlier one may be carried out after it."""
     takes_metadata: bool = True
@@ -168,7 +172,10 @@ class Source:
                 continue
             live.next_offset = offset + 1
             size_bytes = len(message) + len(message.key() or b"") + _RECORD_OVERHEAD_BYTES
-            taken.append(Record(live.assignment, offset, message, size_bytes, now_s))
+            record = Record(live.assignment, offset, message, size_bytes, now_s)
+            for name, value in record.headers() or ():
+                record.size_bytes += len(name) + len(value or b"") + _HEADER_OVERHEAD_BYTES
+            taken.append(record)
         if self._jumps:
             jumps, self._jumps = self._jumps, []
             return [*jumps, *taken]
@@ -272,7 +279,8 @@ class Source:
     @property
     def holds(self) -> dict[HoldCause, int]:
         """Partitions that cannot be read for now, by cause."""
-        return {HoldCause.POSITION_LOST: len(self._beyond_end)} if self._beyond_end else {}
+        counts = {HoldCause.POSITION_LOST: len(self._beyond_end), HoldCause.COMMITS: len(self.overdue())}
+        return {cause: count for cause, count in counts.items() if count}
 
     @property
     def paused(self) -> int:
@@ -316,6 +324,8 @@ class Source:
                 remapped.append(partition)
             live.requested = wanted
             live.requested_s = now_s
+            if live.unconfirmed_since_s is None:
+                live.unconfirmed_since_s = now_s
             if is_to_confirm:
                 live.confirm_at_s = None
         if moved:
@@ -370,6 +380,7 @@ class Source:
                     failed.setdefault(failure, []).append(partition)
                 elif live.requested is not None and live.requested[0] == partition.offset:
                     live.acknowledged, live.requested = live.requested, None
+                    live.unconfirmed_since_s = None
                 elif live.acknowledged is not None and partition.offset < live.acknowledged[0]:
                     live.confirm_at_s = self._clock.monotonic_s()  # an older commit was carried out last
             for failure, those in failed.items():
@@ -379,6 +390,19 @@ class Source:
         """Has the broker confirmed this very point? True as well if the assignment is not ours any more."""
         live = self._live.get((point.assignment.topic, point.assignment.partition))
         return live is None or live.assignment is not point.assignment or live.acknowledged == live.wanted(point)
+
+    def overdue(self) -> set[Assignment]:
+        """Those whose commits the broker has not confirmed for so long that no more should be read of them.
+
+        A member may stay in its group while nothing can be committed, as when the offsets' own topic is short of
+        replicas: whatever is delivered then is delivered again after a restart.
+        """
+        since_s = self._clock.monotonic_s() - _OVERDUE_AFTER_S
+        return {
+            live.assignment
+            for live in self._live.values()
+            if live.unconfirmed_since_s is not None and live.unconfirmed_since_s <= since_s
+        }
 
     # --- assignments ---------------------------------------------------------------------------------------
 

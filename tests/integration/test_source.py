@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from consumer.demo.broker import ApiKey
 from consumer.errors import FatalError
-from consumer.records import Assignment, CommitPoint, Record
+from consumer.records import Assignment, CommitPoint, HoldCause, Record
 from consumer.stages.source import Jump, Source, StartAt
 from consumer.timing import Clock, ManualClock, SystemClock
 from consumer.watchdog import Pulse
@@ -22,6 +22,7 @@ from tests.harness.processes import eventually
 # Kafka protocol guide, "Error Codes".
 OFFSET_METADATA_TOO_LARGE = 12
 COORDINATOR_LOADING = 14
+GROUP_AUTHORIZATION_FAILED = 30
 REBALANCE_IN_PROGRESS = 27
 FENCED_INSTANCE_ID = 82
 
@@ -180,6 +181,24 @@ def test_the_watchdog_is_told_of_calls_that_may_wait_and_of_callbacks_within_the
     assert calls[-1] is None
 
 
+def test_the_size_of_a_record_counts_key_value_and_headers(embedded_member: Member, closing: list[Source]) -> None:
+    """As `limits.max_bytes` bounds memory, whatever a producer fills it with."""
+    producer = Producer({"bootstrap.servers": embedded_member.cluster.bootstrap_servers})
+    trail: list[tuple[str, str | bytes | None]] = [("trail", bytes(5_000))]
+    producer.produce(embedded_member.topic, b"", b"", 0)
+    producer.produce(embedded_member.topic, bytes(2_000), bytes(300), 0)
+    producer.produce(embedded_member.topic, b"", b"", 0, headers=trail * 2)
+    assert producer.flush(20) == 0
+    source = embedded_member.join()
+    closing.append(source)
+
+    items = read(source, lambda items: len(items) >= 3)
+
+    empty, large, trailed = (item.size_bytes for item in items if isinstance(item, Record))
+    assert large - empty == 2_300
+    assert trailed - empty > 2 * (len("trail") + 5_000)
+
+
 def test_metadata_alone_can_be_committed_while_the_front_stands_still(member: Member, closing: list[Source]) -> None:
     member.write(5)
     source = member.join()
@@ -289,6 +308,44 @@ def test_a_refused_commit_is_made_again(embedded_member: Member, closing: list[S
     commit(source, assignment, 5)
 
     assert member.committed() == 5
+
+
+def test_partitions_whose_commits_nobody_confirms_are_overdue_until_one_is(
+    embedded_member: Member, closing: list[Source]
+) -> None:
+    member = embedded_member
+    assert isinstance(member.cluster, EmbeddedCluster)
+    clock = ManualClock()
+    member.write(5)
+    source = member.join(clock=clock)
+    closing.append(source)
+    read(source, lambda items: len(items) >= 5)
+    (assignment,) = member.heard.has
+    member.cluster.broker.push_errors(ApiKey.OFFSET_COMMIT, [GROUP_AUTHORIZATION_FAILED] * 2)
+
+    def commit_once(offset: int) -> None:
+        failures = source.commit_failures
+        source.commit([CommitPoint(assignment, offset, "")])
+        eventually(
+            lambda: source.take(1, 0.02) or source.commit_failures > failures,
+            within_s=30,
+            what="a refusal",
+            every_s=0.0,
+        )
+
+    commit_once(2)
+    clock.advance(29)
+    commit_once(3)
+    seen = [source.overdue()]
+    clock.advance(1)
+    seen.append(source.overdue())
+    holds = source.holds
+    commit(source, assignment, 5)
+    seen.append(source.overdue())
+
+    assert seen == [set(), {assignment}, set()]
+    assert holds == {HoldCause.COMMITS: 1}
+    assert source.holds == {}
 
 
 def test_metadata_that_the_broker_refuses_does_not_keep_the_offset_from_moving(

@@ -63,7 +63,7 @@ class ScriptedSource:
     commits: list[CommitPoint] = field(default_factory=list)
     paused_now: set[Assignment] = field(default_factory=set)
     commit_failures: int = 0
-    holds: dict[HoldCause, int] = field(default_factory=dict)
+    unconfirmed: set[Assignment] = field(default_factory=set)
 
     def subscribe(self, listener: object) -> None:
         """Nothing is assigned by itself."""
@@ -86,6 +86,13 @@ class ScriptedSource:
 
     def set_paused(self, assignments: set[Assignment]) -> None:
         self.paused_now = assignments
+
+    def overdue(self) -> set[Assignment]:
+        return self.unconfirmed
+
+    @property
+    def holds(self) -> dict[HoldCause, int]:
+        return {HoldCause.COMMITS: len(self.unconfirmed)} if self.unconfirmed else {}
 
     def has_more(self, assignment: Assignment) -> bool:
         return any(item.assignment is assignment for item in self.items)

@@ -214,6 +214,28 @@ def test_an_account_that_is_well_again_delivers_what_it_kept(rig: Rig) -> None:
     assert rig.ledger["total"]["accepted"] == SHARE + 2
 
 
+def test_a_partition_that_cannot_be_committed_is_read_no_further(rig: Rig) -> None:
+    orders, others = assignment_of(0), assignment_of(1)
+    rig.assign(orders, others)
+    rig.give(orders, 0, "A-0")
+    rig.turn()
+    rig.source.unconfirmed = {orders}
+    rig.turn()
+    rig.give(orders, 1, "A-1")
+    rig.give(others, 0, "B-0")
+    rig.turn()
+
+    assert rig.source.paused_now == {orders}
+    for batch in rig.world.requests:
+        rig.answer(batch)
+    rig.turn()
+    assert [rig.source.last_commit(each) for each in (orders, others)] == [1, 1]
+
+    rig.source.unconfirmed = set()
+    rig.turn()
+    assert rig.source.paused_now == set()
+
+
 def test_what_is_abandoned_with_its_partition_is_out_of_the_share(rig: Rig) -> None:
     bus = Bus(rig)
     bus.give(1, merchant=2)
