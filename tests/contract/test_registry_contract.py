@@ -32,6 +32,8 @@ from consumer.registry import (
 )
 from tests.harness.apicurio import NotObtainableError, apicurio
 
+pytestmark = pytest.mark.xdist_group("registries")
+
 
 @pytest.fixture(scope="module", params=["embedded", "apicurio"])
 def url(request: pytest.FixtureRequest) -> Iterator[str]:

@@ -125,7 +125,7 @@ class Brokers:
         self.bootstrap_servers = ",".join(self.address(node) for node in self._ports)
         self._settings = {node: self._write_settings(folder, node) for node in self._ports}
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id]
+        tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}"]  # it may begin with a dash
         tool += [*(self._security.format_arguments() if self._security else []), "-c"]
         formatting = [self._run(f"format-{node}", [*tool, str(file)]) for node, file in self._settings.items()]
         for child in formatting:
