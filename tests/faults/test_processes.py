@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ import pytest
 from tests.faults.group import (
     PROTOCOLS,
     REPLICAS,
+    SESSION_S,
     Group,
     Once,
     Proofs,
@@ -43,11 +45,12 @@ def sigkill(group: Group) -> None:
 def sigstop(group: Group) -> None:
     victim = group.one_with_records_in_hand()
     victim.send(signal.SIGSTOP)
-    group.wait_until_members_are(len(group.replicas) - 1)
+    time.sleep(FROZEN_S)
     victim.send(signal.SIGCONT)
     victim.wait_for_output("partitions_lost", within_s=30)
 
 
+FROZEN_S = SESSION_S + 1.5
 FAULTS: Mapping[str, Callable[[Group], None]] = {
     "SIGTERM": sigterm,
     "SIGKILL": sigkill,
