@@ -222,7 +222,7 @@ def test_a_producer_of_receipts_is_made_only_where_some_will_be_written(
 
     build_on(embedded, sections)
 
-    assert ScriptedProducer.made == made
+    assert ScriptedProducer.made == made + 1, "the other one is of letters"
 
 
 def test_receipts_are_tried_on_for_partitions_that_are_about_to_leave(
