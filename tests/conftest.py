@@ -18,11 +18,14 @@ from tests.harness.processes import Children
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side (`-n 3 --dist loadgroup`), those with three brokers take turns: a machine bears one
-    such cluster."""
+    """Where tests run side by side (`-n 2 --dist loadgroup`), those with three brokers take turns, as a machine bears
+    one such cluster, and those that look at the same groups of replicas stay together."""
     for item in items:
-        if "three_brokers" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if {"three_brokers", "quorum"} & set(fixtures):
             item.add_marker(pytest.mark.xdist_group("three brokers"))
+        elif "stand" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("stand"))
 
 
 @pytest.fixture(autouse=True)

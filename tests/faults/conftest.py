@@ -17,14 +17,14 @@ from tests.harness.kafka.jars import NoKafkaError
 from tests.harness.world import stop
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stand(real_kafka: RealCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     """All groups, on a broker that nothing befalls."""
     with a_stand(real_kafka, tmp_path_factory.mktemp("stand")) as groups:
         yield groups
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def quorum(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
     """Three Apache Kafka brokers. Whoever kills or freezes one brings it back."""
     try:

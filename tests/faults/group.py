@@ -12,9 +12,11 @@ from itertools import count as numbers
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka.admin import AdminClient
+
 from consumer.stages.offsets import SettledMap
 from tests.faults.samples import write
-from tests.harness.cluster import Cluster, unique
+from tests.harness.cluster import QUIET, Cluster, unique
 from tests.harness.ledger import AcceptedEvent, Produced
 from tests.harness.processes import Child, Children, eventually
 from tests.harness.watcher import Commit, Watcher
@@ -162,6 +164,18 @@ class Group:
         return self.busiest()
 
     # --- from outside --------------------------------------------------------------------------------------
+
+    def wait_until_members_are(self, count: int) -> None:
+        """By the word of the broker: it expels a member that is silent for longer than its session."""
+        client = AdminClient({"bootstrap.servers": self.world.cluster.bootstrap_servers, **QUIET})
+        seen: list[int] = []
+
+        def are_so_many() -> bool:
+            answer = client.describe_consumer_groups([self.world.group], request_timeout=20)[self.world.group]
+            seen.append(len(answer.result(20).members))
+            return seen[-1] == count
+
+        eventually(are_so_many, within_s=30, what=lambda: f"{count} members, not {seen[-1]}", every_s=LOOK_EVERY_S)
 
     def watch(self) -> None:
         """From now on until `proof`."""

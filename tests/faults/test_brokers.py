@@ -25,9 +25,6 @@ from tests.harness.kafka.brokers import Brokers
 
 pytestmark = pytest.mark.real_kafka
 
-SILENT_S = 4.0
-"""Longer than the 2 s after which the others take a broker for dead."""
-
 
 def coordinator(stand: Stand, quorum: Brokers) -> int:
     """The broker that all groups of the stand have as their coordinator."""
@@ -55,8 +52,10 @@ def kill(quorum: Brokers, node: int) -> None:
 def silence_the_coordinator(stand: Stand, quorum: Brokers) -> None:
     node = coordinator(stand, quorum)
     quorum.freeze(node)
-    time.sleep(SILENT_S)
-    quorum.thaw(node)
+    try:
+        quorum.wait_until_given_up(node)
+    finally:
+        quorum.thaw(node)
 
 
 FAULTS: Mapping[str, Callable[[Stand, Brokers], None]] = {

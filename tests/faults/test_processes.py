@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +11,6 @@ import pytest
 from tests.faults.group import (
     PROTOCOLS,
     REPLICAS,
-    SESSION_S,
     Group,
     Once,
     Proofs,
@@ -45,12 +43,11 @@ def sigkill(group: Group) -> None:
 def sigstop(group: Group) -> None:
     victim = group.one_with_records_in_hand()
     victim.send(signal.SIGSTOP)
-    time.sleep(FROZEN_S)
+    group.wait_until_members_are(len(group.replicas) - 1)
     victim.send(signal.SIGCONT)
     victim.wait_for_output("partitions_lost", within_s=30)
 
 
-FROZEN_S = SESSION_S + 1.5
 FAULTS: Mapping[str, Callable[[Group], None]] = {
     "SIGTERM": sigterm,
     "SIGKILL": sigkill,

@@ -110,6 +110,17 @@ class Brokers:
     def thaw(self, node: int) -> None:
         self._nodes[node].send(signal.SIGCONT)
 
+    def wait_until_given_up(self, node: int) -> None:
+        """Until all the others take a silent broker for dead, and so have taken over what it led."""
+        running = {other for other in self._nodes if other != node}
+        for other, child in self._nodes.items():
+            if other in running:
+                child.wait_until(
+                    lambda other=other: self._known_to(other) == running,  # type: ignore[misc]
+                    within_s=READY_WITHIN_S,
+                    what=f"broker {node} to be given up by broker {other}",
+                )
+
     def restart(self, node: int) -> None:
         """Start a killed broker again, at the same address with the same data, and wait for it."""
         assert self._nodes[node].exit_code is not None, f"node {node} still runs"
@@ -171,15 +182,15 @@ class Brokers:
         for node, child in self._nodes.items():
             if node in running:
                 child.wait_until(
-                    lambda node=node: self._knows(node, running),  # type: ignore[misc]
+                    lambda node=node: running <= self._known_to(node),  # type: ignore[misc]
                     within_s=READY_WITHIN_S,
                     what=f"broker {node} to be ready",
                 )
 
-    def _knows(self, node: int, running: set[int]) -> bool:
+    def _known_to(self, node: int) -> set[int]:
+        """The brokers that this one tells of; none while it takes no connections."""
         client = AdminClient({"bootstrap.servers": self.address(node), "log_level": 0})
         try:
-            metadata = client.list_topics(timeout=2)
+            return set(client.list_topics(timeout=2).brokers)
         except KafkaException:
-            return False
-        return running <= metadata.brokers.keys()
+            return set()
