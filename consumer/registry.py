@@ -11,6 +11,7 @@ import base64
 import json
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -48,12 +49,22 @@ __all__ = [
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 MAX_REFERENCES = 100
 """Schemas that one schema may use, directly or not."""
+MAX_TEXT_CHARS = 8 * 1024 * 1024
+"""Of a schema and all that it uses together."""
 UNKNOWN_TTL_S = 5.0
 """How long an id that the registry does not have is not asked for again."""
 
 _MAX_REQUESTS = 4
 _NO_ANSWER = (httpx.TransportError, ssl.SSLError)
 """httpx lets OpenSSL's error through where a server refuses the client's certificate after the TLS 1.3 handshake."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """On the way to one schema."""
+
+    references: dict[tuple[str, int], Any] = field(default_factory=dict)
+    text_chars: int = 0
 
 
 class Registry:
@@ -105,34 +116,35 @@ class Registry:
         return answer
 
     async def _look_up(self, ref: SchemaRef) -> SchemaAnswer:
-        references: dict[tuple[str, int], Any] = {}
+        found = _Found()
         try:
             answer = await self._ask(f"/schemas/ids/{ref.id}")
-            schema = await self._resolve(answer, references, ())
+            schema = await self._resolve(answer, found, ())
         except UnknownError:
             return SchemaUnknown(ref)
         except RefusedError as refused:
             return SchemaRefused(ref, str(refused))
         except UnreachableError as unreachable:
             return RegistryUnreachable(ref, str(unreachable))
-        return SchemaFound(ref, schema, tuple(references.values()))
+        return SchemaFound(ref, schema, tuple(found.references.values()))
 
-    async def _resolve(
-        self, answer: dict[str, Any], found: dict[tuple[str, int], Any], within: tuple[tuple[str, int], ...]
-    ) -> Any:
+    async def _resolve(self, answer: dict[str, Any], found: _Found, within: tuple[tuple[str, int], ...]) -> Any:
         """The schema in this answer; those that it refers to go to `found` first. `within`: how we came here."""
         schema = read_schema(answer)
+        found.text_chars += len(answer["schema"])
+        if found.text_chars > MAX_TEXT_CHARS:
+            raise RefusedError(f"it and what it refers to have more than {MAX_TEXT_CHARS} characters")
         for reference in read_references(answer):
             if reference in within:
                 raise RefusedError("its references form a circle")
-            if reference in found:
+            if reference in found.references:
                 continue
-            if len(found) + len(within) >= MAX_REFERENCES:
+            if len(found.references) + len(within) >= MAX_REFERENCES:
                 raise RefusedError(f"it refers to more than {MAX_REFERENCES} schemas")
             subject, version = reference
             # A schema outlives its subject: it stays readable by id, and so must what it refers to.
             path = f"/subjects/{quote(subject, safe='')}/versions/{version}?deleted=true"
-            found[reference] = await self._resolve(await self._ask(path), found, (*within, reference))
+            found.references[reference] = await self._resolve(await self._ask(path), found, (*within, reference))
         return schema
 
     async def _ask(self, path: str) -> dict[str, Any]:

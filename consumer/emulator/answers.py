@@ -68,14 +68,15 @@ def no_account_id() -> Answer:
     return invalid_request("'ad_account_id' does not match '^\\d+$' or is longer than 18")
 
 
-def verdicts(errors: list[str], warnings: list[str]) -> Answer:
+def verdicts(errors: list[str], warnings: list[str], *, status_if_any: int = 422) -> Answer:
     """One entry per event in the order sent: 200 if none failed, else 422 with the same under `details`.
 
     Args:
         errors: Why each event failed, "" for those processed.
         warnings: What was ignored in each event, "" for nothing.
+        status_if_any: Instead of 422, 200, whose entries may say `failed` as well by the description.
     """
-    return _report(_counted(errors, warnings), 422 if any(errors) else 200)
+    return _report(_counted(errors, warnings), status_if_any if any(errors) else 200)
 
 
 def unreadable(events: int, status: int) -> Answer:

@@ -126,11 +126,12 @@ class EventsEndpoint:
             return Decision(_spoilt(fault.outcome, len(call.events)), is_true=False)
         if refusal is not None:
             return Decision(refusal)
-        errors = self._errors(call)
+        errors, status_if_any = self._errors(call)
         judged = list(zip(call.events, errors, strict=True))
         good = [event for event, error in judged if not error]
         self._accept(call, good)
-        answer = answers.verdicts(errors, ["" if error else event_warning(event) for event, error in judged])
+        warnings = ["" if error else event_warning(event) for event, error in judged]
+        answer = answers.verdicts(errors, warnings, status_if_any=status_if_any)
         if fault is None:
             return Decision(answer, accepted=len(good))
         match fault.outcome:
@@ -165,13 +166,15 @@ class EventsEndpoint:
         wait_s = self._throttle.wait_s(call.ad_account_id, now_s)
         return max(wait_s, self._test_throttle.wait_s(call.authorization, now_s) if call.is_test else 0)
 
-    def _errors(self, call: Call) -> list[str]:
+    def _errors(self, call: Call) -> tuple[list[str], int]:
+        """Why each event fails, "" for those that do not; and the status of an answer with failed ones."""
         now_s = int(self._settings.wall_s())
-        ordered = self._faults.rejections(call.ad_account_id, call.events)
-        return [
+        ordered, status = self._faults.rejections(call.ad_account_id, call.events)
+        errors = [
             message or event_error(event, now_s, self._edition)
             for message, event in zip(ordered, call.events, strict=True)
         ]
+        return errors, status
 
     def _accept(self, call: Call, events: list[JsonObject]) -> None:
         self._record.write(call.ad_account_id, call.number, call.received_at, events, is_test=call.is_test)

@@ -25,6 +25,8 @@ class RejectEvent:
     """The matching events fail, the others are processed."""
 
     message: str
+    status: int
+    """Of the answer that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +187,20 @@ def _poison(fields: Fields) -> Before:
 
 
 def _garbage(fields: Fields) -> Before | After:
+    garbage = Garbage(_reporting(fields, usual=200), too_few_events=fields.flag("too_few_events", default=False))
+    return After(garbage) if fields.flag("recorded", default=True) else Before(garbage)
+
+
+def _rejection(fields: Fields) -> RejectEvent:
+    return RejectEvent(fields.text("message") or "Invalid event.", _reporting(fields, usual=422))
+
+
+def _reporting(fields: Fields, *, usual: int) -> int:
+    """One of the two that come with a verdict on each event."""
     status = fields.whole("status", 200, 422)
     if status not in (None, 200, 422):
         fields.problem("`status` must be 200 or 422")
-    garbage = Garbage(status or 200, too_few_events=fields.flag("too_few_events", default=False))
-    return After(garbage) if fields.flag("recorded", default=True) else Before(garbage)
+    return status or usual
 
 
 def _drip(fields: Fields) -> After:
@@ -203,7 +214,7 @@ def _oversized(fields: Fields) -> After:
 _EFFECTS: dict[str, Callable[[Fields], Effect]] = {
     "status": _status,
     "status_after_recording": _status_after_recording,
-    "reject_event": lambda fields: RejectEvent(fields.text("message") or "Invalid event."),
+    "reject_event": _rejection,
     "poison_event": _poison,
     "delay": lambda fields: Delay(fields.seconds("ms", per_unit=0.001)),
     "disconnect": lambda _: Before(Disconnect()),
@@ -245,14 +256,15 @@ class FaultBoard:
         kinds: tuple[type[Before | After], ...] = (Before,) if is_refused else (Before, After)
         return next((effect for _, effect in self._strike(kinds, ad_account_id, events)), None)
 
-    def rejections(self, ad_account_id: str, events: Sequence[JsonObject]) -> list[str]:
-        """Per event the message that it is to fail with, "" for none."""
+    def rejections(self, ad_account_id: str, events: Sequence[JsonObject]) -> tuple[list[str], int]:
+        """Per event the message that it is to fail with, "" for none; and the status of an answer with failed ones."""
         messages = [""] * len(events)
-        for fault, rejection in self._strike((RejectEvent,), ad_account_id, events):
+        struck = list(self._strike((RejectEvent,), ad_account_id, events))
+        for fault, rejection in struck:
             for index, event in enumerate(events):
                 if not messages[index] and fault.matches_event(event):
                     messages[index] = rejection.message
-        return messages
+        return messages, struck[0][1].status if struck else 422
 
     def _strike(
         self, kinds: tuple[type[SomeEffect], ...], ad_account_id: str, events: Sequence[JsonObject]

@@ -74,6 +74,7 @@ OF_ALL_ACCOUNTS: Sequence[Api] = (
     {"kind": "garbage", "recorded": False, "count": 4},
     {"kind": "oversized", "mib": 8, "count": 2},
     {"kind": "poison_event", "order_id_suffix": "-rejected"},
+    {"kind": "reject_event", "order_id_suffix": "-rejected", "message": "Invalid order_id parameter.", "status": 200},
 )
 
 

@@ -54,6 +54,7 @@ FAULTS = {
     "429 without a delay": Fault(one(kind="status", status=429, count=8)),
     "503": Fault(one(kind="status", status=503)),
     "422, some of the events": Fault(one(kind="reject_event", **SOME_ORDERS), dead_letters="rejected"),
+    "200 with failed items": Fault(one(kind="reject_event", status=200, **SOME_ORDERS), dead_letters="rejected"),
     "400, naming none": Fault(one(kind="poison_event", **SOME_ORDERS), dead_letters="refused"),
     "reset before acceptance": Fault(one(kind="disconnect", count=4)),
     "reset after acceptance": Fault(one(kind="accept_then_disconnect", count=2), repeats=2 * EVENTS),

@@ -217,6 +217,15 @@ def test_references_in_a_circle_are_refused() -> None:
     assert "circle" in answer.detail
 
 
+def test_references_larger_than_anybody_needs_are_refused() -> None:
+    def long(uses: str) -> Fault:
+        schema = json.dumps({"type": "string", "doc": "x" * 3_000_000})
+        return canned(schema=schema, references=[reference(uses)])
+
+    with EmbeddedRegistry() as server:
+        assert "8388608 characters" in detail_of(answer_to(server, long("b"), long("c"), long("d")))
+
+
 def test_more_references_than_anybody_needs_are_refused() -> None:
     with EmbeddedRegistry() as server:
         row = [canned(schema='"a"', references=[reference(f"s{i}")]) for i in range(101)]

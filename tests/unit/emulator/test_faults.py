@@ -8,7 +8,17 @@ import pytest
 
 from consumer.emulator import FaultError, parse_faults
 from consumer.emulator.answers import Drip
-from consumer.emulator.faults import After, Before, Delay, Disconnect, FaultBoard, Garbage, Oversized, Status
+from consumer.emulator.faults import (
+    After,
+    Before,
+    Delay,
+    Disconnect,
+    FaultBoard,
+    Garbage,
+    Oversized,
+    RejectEvent,
+    Status,
+)
 from tests.unit.emulator.builders import ACCOUNT, event_of
 
 
@@ -30,6 +40,8 @@ def problems_of(faults: Any) -> list[str]:
         ({"kind": "delay", "ms": 1.5}, Delay(0.0015)),
         ({"kind": "garbage", "status": 422, "recorded": False}, Before(Garbage(422, too_few_events=False))),
         ({"kind": "status", "status": 502, "html": True}, Before(Status(502, html=True))),
+        ({"kind": "reject_event"}, RejectEvent("Invalid event.", 422)),
+        ({"kind": "reject_event", "message": "No.", "status": 200}, RejectEvent("No.", 200)),
         ({"kind": "oversized", "mib": 2}, After(Oversized(2))),
         ({"kind": "drip", "seconds": 3, "head_too": True}, After(Drip(3.0, head_too=True))),
     ],
@@ -57,6 +69,7 @@ def test_reads_a_fault(fault: dict[str, Any], effect: object) -> None:
         pytest.param({"kind": "delay", "ms": -1}, "`ms`", id="negative delay"),
         pytest.param({"kind": "drip", "seconds": 7_200}, "at most 3600", id="a drip of hours"),
         pytest.param({"kind": "garbage", "status": 300}, "200 or 422", id="garbage is a success"),
+        pytest.param({"kind": "reject_event", "status": 400}, "200 or 422", id="a refusal has no verdicts"),
         pytest.param({"kind": "status", "status": 502, "html": 1}, "`html`", id="html is no flag"),
         pytest.param({"kind": "status", "status": 502, "html": True, "code": 8}, "no `code`", id="page with a code"),
         pytest.param({"kind": "status", "status": 502, "html": True, "message": "x"}, "`message`", id="and a message"),
