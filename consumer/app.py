@@ -36,6 +36,7 @@ from consumer.stages.sink import BatchResult, Sink
 from consumer.stages.source import Source
 from consumer.telemetry import Telemetry
 from consumer.timing import Clock, SystemClock
+from consumer.topic_facts import TopicFacts
 from consumer.topics import TopicSettings
 from consumer.watchdog import Pulse, Watchdog
 
@@ -175,6 +176,13 @@ def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], c
         return pipeline.is_open(assignment)
 
     kafka = config.kafka
+    topics = TopicSettings(kafka_settings.client_properties(kafka) | {"logger": kafka_logger()}, clock=clock)
+
+    def may_have_holes(topic: str) -> bool:
+        facts = topics.of(topic)
+        is_transactional = topic in config.topics and config.topics[topic].transactional
+        return is_transactional or (isinstance(facts, TopicFacts) and facts.is_compacted)
+
     stages = Stages(
         source=Source(
             kafka_settings.consumer_properties(config) | {"logger": kafka_logger()},
@@ -182,6 +190,7 @@ def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], c
             replay_topic=config.replay_topic,
             start_at=kafka.start_at,
             is_incremental=kafka.group_protocol == "consumer" or kafka.assignment_strategy == "cooperative-sticky",
+            may_have_holes=may_have_holes,
             clock=clock,
             pulse=pulse,
         ),
@@ -224,7 +233,6 @@ def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], c
         if config.writes_receipts
         else None,
     )
-    topics = TopicSettings(kafka_settings.client_properties(kafka) | {"logger": kafka_logger()}, clock=clock)
     pipeline = Pipeline(config, stages, outbox, inbox, clock, topics=topics, pulse=pulse)
     return pipeline
 

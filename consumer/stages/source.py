@@ -14,7 +14,6 @@ from typing import Any, Literal, Protocol
 
 import structlog
 from confluent_kafka import (
-    OFFSET_END,
     Consumer,
     KafkaError,
     KafkaException,
@@ -35,6 +34,12 @@ _COMMIT_PATIENCE_S = 5.0
 _CONFIRM_AFTER_S = 10.0
 _OVERDUE_AFTER_S = 30.0
 _MAY_BE_DONE_LATER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT})  # noqa: SLF001
+_NOWHERE = 2**62
+"""Where a partition is assigned while its position is not known: beyond any log, so nothing can be read there. Never a
+logical offset such as `OFFSET_END`: librdkafka asks the broker what that is, and a late answer moves the position of a
+partition that has been assigned anew since, past records that nobody has read."""
+_REREADS = 2
+"""How often reading begins again where records seem to be missing, before they are taken for missing."""
 _RECORD_OVERHEAD_BYTES = 200  # what a message and its bookkeeping take besides key, value and headers
 _HEADER_OVERHEAD_BYTES = 150  # a tuple and its two objects
 
@@ -78,6 +83,8 @@ class _Live:
     """When a commit was asked for, if none has been confirmed since."""
     confirm_at_s: float | None = None
     """When to say the last commit once more, as an earlier one may be carried out after it."""
+    rereads: int = 0
+    """How often reading was begun again at `next_offset`."""
     takes_metadata: bool = True
     """False once the broker has refused some as too large: then offsets go without."""
 
@@ -96,6 +103,7 @@ class Source:
             stands there was put there to be tried again, perhaps before we knew of the topic.
         start_at: Where a partition without a commit starts.
         is_incremental: Does this member hand over partition by partition (cooperative, KIP-848)?
+        may_have_holes: May a topic have offsets without a record: is it compacted, or written in transactions?
         clock: For the spacing of questions and commits.
         pulse: Told of every call that may have to wait for a broker.
 
@@ -111,6 +119,7 @@ class Source:
         replay_topic: str | None = None,
         start_at: StartAt,
         is_incremental: bool,
+        may_have_holes: Callable[[str], bool] = lambda _: False,
         clock: Clock,
         pulse: Pulse,
     ) -> None:
@@ -118,6 +127,7 @@ class Source:
         self._replay_topic = replay_topic
         self._start_at = start_at
         self._is_incremental = is_incremental
+        self._may_have_holes = may_have_holes
         self._clock = clock
         self._pulse = pulse
         self._live: dict[_Key, _Live] = {}
@@ -125,6 +135,8 @@ class Source:
         self._beyond_end: set[_Key] = set()
         self._paused: set[_Key] = set()
         self._jumps: list[Jump] = []
+        self._begun_again: set[Assignment] = set()
+        """What was assigned anew while the messages at hand were looked at: the rest of them come again."""
         self._failure: BaseException | None = None
         self._listener: Listener | None = None
         self.commit_failures = 0
@@ -160,7 +172,8 @@ class Source:
         self._raise_failure()
         now_s = self._clock.monotonic_s()
         taken: list[Record | Jump] = []
-        live_partitions = self._live
+        live_partitions, begun_again = self._live, self._begun_again
+        begun_again.clear()
         for message in messages:
             if (problem := message.error()) is not None:
                 self._read_error(problem, message, taken)
@@ -170,7 +183,10 @@ class Source:
             # Messages of partitions that left during this very call, or from before a seek, are not ours to count.
             if live is None or offset < live.next_offset:
                 continue
+            if (offset > live.next_offset or begun_again) and self._is_to_come_again(live, offset):
+                continue
             live.next_offset = offset + 1
+            live.rereads = 0
             size_bytes = len(message) + len(message.key() or b"") + _RECORD_OVERHEAD_BYTES
             record = Record(live.assignment, offset, message, size_bytes, now_s)
             for name, value in record.headers() or ():
@@ -191,14 +207,45 @@ class Source:
         if code == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes begin with an underscore
             offset = message.offset()
             if live is not None and offset is not None and offset > live.next_offset:
-                live.next_offset = offset
+                if self._is_to_come_again(live, offset):
+                    return
+                live.next_offset, live.rereads = offset, 0
                 taken.append(Jump(live.assignment, offset))
         elif code == KafkaError._AUTO_OFFSET_RESET and live is not None:  # noqa: SLF001
             taken += self._find_again(live)
         elif code == KafkaError.UNKNOWN_TOPIC_OR_PART and key[0] == self._replay_topic:
             pass  # most groups never need one
+        elif key in self._unplaced or key in self._beyond_end:
+            pass  # there is nothing at `_NOWHERE`
         else:
             _log.warning("kafka_read_failed", topic=key[0], partition=key[1], error=error.name())
+
+    def _is_to_come_again(self, live: _Live, offset: int) -> bool:
+        """Is a message, or the end of the log, to be left alone because records before it have not come?
+
+        On a topic without holes these were lost on the way to us, as the client has fetched them or begun to read in
+        the wrong place: so reading begins again where they are missing. What is still not there then does not exist.
+        """
+        assignment = live.assignment
+        if assignment in self._begun_again:
+            return True
+        if offset == live.next_offset or live.rereads >= _REREADS or self._may_have_holes(assignment.topic):
+            return False
+        live.rereads += 1
+        self._begun_again.add(assignment)
+        records = offset - live.next_offset
+        _log.warning("reading_again", partition=str(assignment), offset=live.next_offset, records=records)
+        self._go_on(live)
+        return True
+
+    def _go_on(self, live: _Live, low: int = 0) -> None:
+        """Read on from the next offset, or from `low` if that is higher."""
+        assignment = live.assignment
+        start = TopicPartition(assignment.topic, assignment.partition, max(low, live.next_offset))
+        try:
+            self._reassign([start])
+        except KafkaException as error:
+            raise FatalError(f"no position could be found for {assignment}: {error.args[0].name()}") from error
 
     def _find_again(self, live: _Live) -> list[Jump]:
         """The position is outside the log: go on at its start if retention took records, else hold."""
@@ -209,9 +256,9 @@ class Source:
             if live.next_offset > high:
                 self._hold_beyond_end(key, live.next_offset)
                 return []
-            self._reassign([TopicPartition(*key, max(low, live.next_offset))])
         except KafkaException as error:
             raise FatalError(f"no position could be found for {live.assignment}: {error.args[0].name()}") from error
+        self._go_on(live, low)
         return [self._expired(live, low)] if live.next_offset < low else []
 
     def _reassign(self, starts: list[TopicPartition]) -> None:
@@ -222,7 +269,7 @@ class Source:
             return
         keys = {(start.topic, start.partition) for start in starts}
         others = [TopicPartition(*key, live.next_offset) for key, live in self._live.items() if key not in keys]
-        idle = [TopicPartition(*key, OFFSET_END) for key in self._unplaced.keys() | self._beyond_end if key not in keys]
+        idle = [TopicPartition(*key, _NOWHERE) for key in self._unplaced.keys() | self._beyond_end if key not in keys]
         self._consumer.assign([*starts, *others, *idle])
 
     def _expired(self, live: _Live, low: int) -> Jump:
@@ -412,7 +459,7 @@ class Source:
             self._forget(partitions, self._heard.lost)
             placed, assignments = self._place(partitions)
             unplaced = [p for p in partitions if (p.topic, p.partition) not in placed]
-            starts = [*placed.values(), *(TopicPartition(p.topic, p.partition, OFFSET_END) for p in unplaced)]
+            starts = [*placed.values(), *(TopicPartition(p.topic, p.partition, _NOWHERE) for p in unplaced)]
             if not self._is_incremental:
                 consumer.assign(starts)
             elif starts:

@@ -112,6 +112,33 @@ COMMITS = (
         (f"{SOURCE}::test_a_failing_callback_destroys_nothing_silently",),
     ),
     Guard(
+        "where records seem to be missing, reading begins again",
+        "P1",
+        "consumer/stages/source.py",
+        "live.rereads >= _REREADS or",
+        "True or",
+        (
+            f"{SOURCE}::test_what_the_client_loses_on_the_way_is_read_again",
+            f"{SOURCE}::test_a_client_that_begins_in_the_wrong_place_is_made_to_begin_again",
+        ),
+    ),
+    Guard(
+        "what was fetched before reading began again is not counted",
+        "P1",
+        "consumer/stages/source.py",
+        "        if assignment in self._begun_again:\n            return True\n",
+        "",
+        (f"{SOURCE}::test_what_the_client_loses_on_the_way_is_read_again",),
+    ),
+    Guard(
+        "a partition without a position is assigned where nobody has to be asked",
+        "P1",
+        "consumer/stages/source.py",
+        "_NOWHERE = 2**62",
+        "_NOWHERE = -1",
+        (f"{SOURCE}::test_a_partition_without_a_position_is_never_assigned_where_the_broker_has_to_be_asked",),
+    ),
+    Guard(
         "an exception in a callback is not forgotten either",
         "P1",
         "consumer/stages/source.py",
