@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -207,6 +208,21 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_an_unknown_topic_is_a_dead_letter() -> None:
     assert isinstance(Mapper(a_config()).map("returns", Decoded("any", an_order()), [], NOW_S), Invalid)
+
+
+def test_an_event_in_hand_keeps_no_more_memory_than_is_counted_for_it() -> None:
+    """`limits.max_bytes` would mean nothing if each body kept the buffer that it was written to."""
+    event, record = mapped(an_order()), a_record()
+    serialise(record, event)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        bodies = [serialise(record, event).body for _ in range(100)]
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert (after - before) / len(bodies) < len(bodies[0]) + 200
 
 
 # --- schemas of other ages -----------------------------------------------------------------------------------
