@@ -14,7 +14,7 @@ from fastavro.read import LOGICAL_READERS
 from fastavro.schema import SchemaParseException
 
 from consumer.avro_guard import MAX_DEPTH, MAX_VALUES, Walk, extent_of, kind_of, not_negative, read_zigzag
-from consumer.records import Decoded, Undecodable
+from consumer.records import Decoded, RecordSchema, Undecodable
 
 MAX_DECIMAL_BYTES = 64
 """Longest decimal, some 150 digits: turning a megabyte into a Decimal takes seconds."""
@@ -59,7 +59,9 @@ class WriterSchema:
         self._named = named
         self._datum = enclosed["fields"][0]["type"]
         self._is_union = isinstance(self._datum, list)
-        self._names = [_record_name(branch, named) for branch in (self._datum if self._is_union else [self._datum])]
+        branches = self._datum if self._is_union else [self._datum]
+        self._names = [_record_name(branch, named) for branch in branches]
+        self._schemas = [RecordSchema(branch, named) for branch in branches]
         if not any(self._names):
             raise ValueError("it describes no record")
         extent = extent_of(self._datum, named)
@@ -77,7 +79,8 @@ class WriterSchema:
         stream = BytesIO(value)
         stream.seek(start)
         try:
-            name = self._names[not_negative(read_zigzag(value, start)[0]) if self._is_union else 0]
+            branch = not_negative(read_zigzag(value, start)[0]) if self._is_union else 0
+            name, schema = self._names[branch], self._schemas[branch]
             if len(value) > self._longest_sure_bytes:
                 Walk(value, self._named).end_of(self._datum, start)
             read: Any = schemaless_reader(stream, self._enclosed)
@@ -93,7 +96,7 @@ class WriterSchema:
             return self._undecodable("bytes left over after it")
         if name is None:
             return self._undecodable("something other than a record")
-        return Decoded(name, read["datum"])
+        return Decoded(name, read["datum"], schema)
 
     def _undecodable(self, found: str) -> Undecodable:
         return Undecodable(f"not a {self.name}: {found}")

@@ -8,6 +8,7 @@ dead-letter topic, or it was skipped for a named reason.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -201,12 +202,24 @@ class SchemaRef:
     id: int
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class RecordSchema:
+    """One Avro record of a writer's schema; compared by identity, as a schema is parsed once."""
+
+    definition: Any
+    """As fastavro has parsed it."""
+    named: Mapping[str, Any]
+    """Definitions of the named types that it uses, by full name."""
+
+
 @dataclass(eq=False, slots=True)
 class Decoded:
     """A record's content by field name, and the full name of the Avro record it was written as."""
 
     schema_name: str
     fields: dict[str, Any]
+    schema: RecordSchema | None = None
+    """What it was written by; None if only its content is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,11 @@ def bundled_schema(name: BundledName) -> dict[str, Any]:
     return schema
 
 
+def mapping_file(name: BundledName) -> Path:
+    """The bundled mapping of records of this schema."""
+    return _directory() / f"{name}.yaml"
+
+
 def _directory() -> Path:
     # A wheel carries the files inside the package; a source tree shows them at its top, where people look.
     installed = Path(__file__).with_name("bundled")

@@ -11,7 +11,6 @@ import typer
 from consumer.config import Routing
 from consumer.config_sources import load_config
 from consumer.errors import ConfigError
-from consumer.mapping.fields import Fields
 from consumer.mapping.routing import Router
 from consumer.pinterest.tag import snippet
 from consumer.records import Invalid
@@ -49,4 +48,4 @@ def _may_be_routed(merchant: str, routing: Routing) -> bool:
     """False only if the table is there to be held against, and this merchant's records would be dead-lettered."""
     if not routing.table or routing.accounts:  # a record may name one of the accounts itself
         return True
-    return not isinstance(Router(routing).route(Fields({"merchant_id": merchant}, []), []), Invalid)
+    return not isinstance(Router(routing).route(merchant, None, [], {"routing.merchant_id": "merchant_id"}), Invalid)

@@ -1,6 +1,5 @@
 """Where the configuration comes from: a YAML file, the environment above it, secrets in files of their own.
 
-yaml_file.py     what a file says, and on which line
 environment.py   what `CONVERSIONS_<SECTION>__<KEY>` says
 loading.py       both together, checked: every problem at once, with its place and remedy
 keys.py          the keys that `config.py` declares, and which was meant by a misspelt one

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from consumer.config import Config
-from consumer.config_sources.keys import KeyPath, Kind, dotted, environment_name, kind_of, section_in
+from consumer.config_sources.keys import Kind, environment_name, kind_of, section_in
+from consumer.yaml_file import KeyPath, dotted
 
 PLACEHOLDERS: dict[KeyPath, str] = {
     ("kafka", "bootstrap_servers"): "offline.invalid:9092",

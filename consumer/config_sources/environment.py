@@ -13,7 +13,6 @@ from pydantic import BaseModel
 from consumer.config import Config
 from consumer.config_sources.keys import (
     PREFIX,
-    KeyPath,
     Kind,
     environment_name,
     keys,
@@ -21,6 +20,7 @@ from consumer.config_sources.keys import (
     secret_behind,
     section_in,
 )
+from consumer.yaml_file import KeyPath
 
 _JSON_EXAMPLES = {
     Kind.SECTION: '{"key": "value"}',

@@ -14,8 +14,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from consumer.config import Config
-
-KeyPath = tuple[str, ...]
+from consumer.yaml_file import KeyPath, dotted
 
 PREFIX = "CONVERSIONS_"
 ANY_NAME = "<name>"
@@ -100,11 +99,6 @@ def keys(section: type[BaseModel] = Config, path: KeyPath = ()) -> Iterator[Key]
                 yield from keys(section_in(field.annotation), (*at, ANY_NAME))
             case kind:
                 yield Key(at, field, kind)
-
-
-def dotted(path: KeyPath) -> str:
-    """A path as it reads in the configuration file."""
-    return ".".join(path)
 
 
 def environment_name(path: KeyPath) -> str:

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from consumer.config import Config
 from consumer.config_sources.checking import PLACEHOLDERS, checked, shape_of
 from consumer.config_sources.environment import read_environment
-from consumer.config_sources.keys import KeyPath, Kind, kind_of, nearest, other_form, secret_behind, section_in
-from consumer.config_sources.yaml_file import read_yaml
+from consumer.config_sources.keys import Kind, kind_of, nearest, other_form, secret_behind, section_in
 from consumer.errors import ConfigError
+from consumer.yaml_file import KeyPath, read_yaml
 
 _UNREAD = "not read: offline"
 
@@ -35,7 +35,7 @@ def load_config(path: Path | None = None, *, environ: Mapping[str, str] = os.env
     in_file: dict[str, Any] = {}
     if chosen := path or (Path(named) if named else None):
         try:
-            file = read_yaml(chosen)
+            file = read_yaml(chosen, example="`kafka:` with its keys indented below")
         except ConfigError as error:
             # Without the file every key that only it says would seem missing.
             raise ConfigError([*error.problems, *read_environment(environ, {}).problems]) from None

@@ -1,4 +1,4 @@
-"""May an event be sent, by the law of where the person lives: the consent rule of the bundled mappings.
+"""May an event be sent, by the law of where the person lives.
 
 - EEA, United Kingdom, Switzerland: only with consent GRANTED. An unknown country counts as one of these, unless
   `privacy.consent_unknown_countries` is `other`. Sending with `opt_out` is no substitute for consent there.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consumer.mapping.fields import Fields
+from consumer.mapping.facts import Circumstances
 from consumer.pinterest.countries import country_code
 from consumer.records import Skipped, SkipReason
 
@@ -33,7 +33,6 @@ _GRANTED_ONLY = frozenset({
     "AX", "GF", "GP", "MF", "MQ", "RE", "YT", "GB", "CH",
 })  # fmt: skip
 _AREAS = frozenset({"EEA", "EU"})
-_SYMBOLS = frozenset({"GRANTED", "DENIED"})
 _LONGEST_CODE = 3  # ISO 3166-1 alpha-3
 
 
@@ -52,17 +51,13 @@ class Permission:
     """Only with `opt_out`."""
 
 
-def permission(
-    record: Fields, address: Fields, *, unknown_is_eea: bool, sends_denied: bool = False
-) -> Permission | Skipped:
+def permission(said: Circumstances, *, unknown_is_eea: bool, sends_denied: bool = False) -> Permission | Skipped:
     """The recorded jurisdiction decides; without one the address does."""
-    consent = record.part("consent")
-    advertising = consent.symbol("advertising", _SYMBOLS)
-    has_signalled = bool(consent.flag("gpc")) | bool(consent.flag("limited_data_processing"))
-    is_denied = advertising == "DENIED"
-    rule, country, region = _residence(consent, address, unknown_is_eea=unknown_is_eea)
+    has_signalled = bool(said.global_privacy_control or said.limited_data_processing)
+    is_denied = said.consent == "denied"
+    rule, country, region = _residence(said.jurisdiction, said.country, unknown_is_eea=unknown_is_eea)
     if rule is Rule.GRANTED_ONLY:
-        is_sent, is_limited = advertising == "GRANTED", False
+        is_sent, is_limited = said.consent == "granted", False
     elif rule is Rule.LIMITED_IF_OPTED_OUT:
         is_sent, is_limited = True, has_signalled or is_denied
     elif is_denied and sends_denied and country is not None:
@@ -73,10 +68,16 @@ def permission(
     return Permission(rule, country, region, is_limited) if is_sent else Skipped(SkipReason.NO_CONSENT)
 
 
-def _residence(consent: Fields, address: Fields, *, unknown_is_eea: bool) -> tuple[Rule, str | None, str | None]:
-    jurisdiction = consent.text("jurisdiction")
+def not_asked(said: Circumstances) -> Permission:
+    """Of a mapping whose author wrote down why nobody needs to be asked."""
+    return Permission(Rule.UNLESS_DENIED, country_code(said.country), None, is_limited=False)
+
+
+def _residence(
+    jurisdiction: str | None, home: str | None, *, unknown_is_eea: bool
+) -> tuple[Rule, str | None, str | None]:
     if jurisdiction is None:
-        country, region = country_code(address.text("country")), ""
+        country, region = country_code(home), ""
     else:
         first, _, region = jurisdiction.upper().replace("_", "-").partition("-")
         if first in _AREAS:

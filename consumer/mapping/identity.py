@@ -5,65 +5,55 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from consumer.mapping.fields import Fields
-from consumer.mapping.rules import Terms, limits_tracking
+from consumer.mapping.facts import Circumstances, Person, Surroundings
+from consumer.mapping.rules import Terms
 from consumer.mapping.scrub import click_id_in, looks_personal, public_address
 from consumer.pinterest import hashing
 from consumer.pinterest.countries import country_code
 
 
 def user_data_of(
-    customer: Fields, client: Fields, device: Fields, page_url: str | None, terms: Terms, clipped: list[str]
+    person: Person, surroundings: Surroundings | None, said: Circumstances, terms: Terms, clipped: list[str]
 ) -> dict[str, Any]:
     """`user_data` of one event; `clipped` gets the names of what was there and could not be used.
 
-    Offline, address, user agent, click id, browser id and device are the till's or the agent's, not the shopper's, and
-    left out. A device that limits ad tracking lends no advertising id.
+    Offline there are no surroundings: address, user agent, click id, browser id and device are the till's or the
+    agent's, not the shopper's. A device that limits ad tracking lends no advertising id.
     """
     data: dict[str, Any] = {}
-    address = customer.part("address")
-    home = address.text("country")
-    residence = country_code(home) or terms.permission.country
-    # Neither read nor hashed if it may not leave: what nobody asked for cannot be wrong.
-    may = terms.allowed
-    if "em" in may:
-        _put(data, clipped, "em", [hashing.email(text) for text in customer.texts("emails")])
-    if "ph" in may:
-        _put(data, clipped, "ph", [hashing.phone(text, residence) for text in customer.texts("phones")])
-    if "fn" in may and (text := customer.text("first_name")) is not None:
+    residence = country_code(said.country) or terms.permission.country
+    # What may not leave was not even read: what nobody asked for cannot be wrong.
+    _put(data, clipped, "em", [hashing.email(text) for text in person.emails])
+    _put(data, clipped, "ph", [hashing.phone(text, residence) for text in person.phones])
+    if (text := person.first_name) is not None:
         _put(data, clipped, "fn", [hashing.name(text)])
-    if "ln" in may and (text := customer.text("last_name")) is not None:
+    if (text := person.last_name) is not None:
         _put(data, clipped, "ln", [hashing.name(text)])
-    if "db" in may and (day := customer.day("birth_date")) is not None:
+    if (day := person.birth_date) is not None:
         today = datetime.fromtimestamp(terms.event_time_s, UTC).date()
         _put(data, clipped, "db", [hashing.birth_date(day, today)])
-    if "ge" in may and (text := customer.text("gender")) is not None:
+    if (text := person.gender) is not None:
         _put(data, clipped, "ge", [hashing.gender(text)])
-    if "ct" in may and (text := address.text("city")) is not None:
+    if (text := person.city) is not None:
         _put(data, clipped, "ct", [hashing.city(text)])
-    if "zp" in may and (text := address.text("postal_code")) is not None:
+    if (text := person.postal_code) is not None:
         _put(data, clipped, "zp", [hashing.postal_code(text, residence)])
-    if "country" in may and home is not None:
-        _put(data, clipped, "country", [hashing.country(home)])
-    if "st" in may and (text := address.text("region")) is not None:
+    if said.country is not None and "country" in terms.allowed:
+        _put(data, clipped, "country", [hashing.country(said.country)])
+    if (text := person.region) is not None:
         _put(data, clipped, "st", [hashing.state(text, residence)])
-    if (text := customer.text("partner_id")) is not None:
+    if (text := person.partner_id) is not None:
         if looks_personal(text):  # it goes in clear
             clipped.append("partner_id")
         else:
             data["partner_id"] = text
-    people = [customer.text("customer_id")]
-    if not terms.is_offline:
-        people += (client.text("anonymous_id"), client.text("unauth_id"))
-        _add_client(data, client, page_url, clipped)
-        if (
-            "hashed_maids" in may
-            and (text := device.text("advertising_id")) is not None
-            and not limits_tracking(device)
-        ):
-            _put(data, clipped, "hashed_maids", [hashing.advertising_id(text)])
-    if "external_id" in may:
-        _put(data, clipped, "external_id", [hashing.external_id(text) for text in people if text is not None])
+    people = person.external_ids
+    if surroundings is not None:
+        people = people + surroundings.browser_ids
+        _add_client(data, surroundings, said.user_agent, clipped)
+        if surroundings.advertising_id is not None and terms.lends_advertising_id:
+            _put(data, clipped, "hashed_maids", [hashing.advertising_id(surroundings.advertising_id)])
+    _put(data, clipped, "external_id", [hashing.external_id(text) for text in people])
     if terms.permission.is_limited:
         _state_residency(data, terms)
     return data
@@ -79,16 +69,16 @@ def _put(data: dict[str, Any], clipped: list[str], name: str, digests: list[str 
         data[name] = list(found)
 
 
-def _add_client(data: dict[str, Any], client: Fields, page_url: str | None, clipped: list[str]) -> None:
-    if (text := client.text("ip_address")) is not None:
+def _add_client(data: dict[str, Any], surroundings: Surroundings, user_agent: str | None, clipped: list[str]) -> None:
+    if (text := surroundings.ip_address) is not None:
         if (address := public_address(text)) is not None:
             data["client_ip_address"] = address
         else:
             clipped.append("client_ip_address")
-    if (user_agent := client.text("user_agent")) is not None:
+    if user_agent is not None:
         data["client_user_agent"] = user_agent
-    click_id = client.text("click_id")
-    for url in (page_url, client.text("page_url")):
+    click_id = surroundings.click_id
+    for url in (surroundings.page_url, surroundings.landing_url):
         click_id = click_id or (click_id_in(url) if url is not None else None)
     if click_id:
         data["click_id"] = click_id

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from consumer.mapping.fields import Fields
+from consumer.mapping.facts import LineFacts
 from consumer.mapping.scrub import looks_personal
 from consumer.pinterest.currencies import money
 
-_PRODUCT, _BUNDLE_PARENT, _BUNDLE_CHILD = "PRODUCT", "BUNDLE_PARENT", "BUNDLE_CHILD"
-_NOT_GOODS = frozenset({"GIFT_CARD", "FEE"})
-_TYPES = frozenset({_PRODUCT, _BUNDLE_PARENT, _BUNDLE_CHILD}) | _NOT_GOODS
+_NOT_GOODS = frozenset({"gift_card", "fee"})
 _ONE = Decimal(1)
 _NOTHING = Decimal(0)
 
@@ -23,10 +21,8 @@ _NOTHING = Decimal(0)
 class Line:
     """One line as far as it counts; `quantity` is above nought."""
 
-    source: Fields
+    facts: LineFacts
     quantity: Decimal
-    unit_price: Decimal | None
-    tax: Decimal | None
 
     @property
     def units(self) -> int:
@@ -36,7 +32,7 @@ class Line:
     @property
     def gross(self) -> Decimal | None:
         """Price of the whole line before discount."""
-        return None if self.unit_price is None else self.unit_price * self.quantity
+        return None if self.facts.unit_price is None else self.facts.unit_price * self.quantity
 
 
 @dataclass(slots=True)
@@ -54,7 +50,7 @@ class Lines:
 PriceOf = Callable[[Line], Decimal | None]
 
 
-def read_lines(record: Fields, name: str) -> Lines:
+def sorted_lines(given: list[LineFacts]) -> Lines:
     """Lines without quantity count once, those of nought or less (returned goods) not at all.
 
     A bundle is listed by its parent where there is one, else by its children; both would count it twice.
@@ -63,25 +59,18 @@ def read_lines(record: Fields, name: str) -> Lines:
     children: list[Line] = []
     others: list[Line] = []
     has_parent = False
-    for source in record.parts(name):
-        quantity = source.quantity("quantity")
-        line = Line(source, _ONE if quantity is None else quantity, source.amount("unit_price"), source.amount("tax"))
-        kind = source.symbol("type", _TYPES)
+    for facts in given:
+        line = Line(facts, _ONE if facts.quantity is None else facts.quantity)
         if line.quantity <= 0:
             continue
-        if kind in _NOT_GOODS:
+        if facts.type in _NOT_GOODS:
             others.append(line)
-        elif kind == _BUNDLE_CHILD:
+        elif facts.type == "bundle_child":
             children.append(line)
         else:
-            has_parent = has_parent or kind == _BUNDLE_PARENT
+            has_parent = has_parent or facts.type == "bundle_parent"
             goods.append(line)
     return Lines(goods if has_parent else goods + children, others)
-
-
-def product_id(source: Fields) -> str | None:
-    """The id in the catalogue's feed: usually the variant's, of products without variants their own."""
-    return source.text("variant_id") or source.text("product_id") or source.text("sku")
 
 
 def contents_of(
@@ -96,24 +85,24 @@ def contents_of(
     ids: dict[str, None] = {}
     contents = []
     for line in lines.goods:
-        source = line.source
+        facts = line.facts
         content: dict[str, Any] = {}
-        if (identifier := product_id(source)) is not None:
-            content["id"] = identifier
-            ids[identifier] = None
-        for name, target in (("name", "item_name"), ("category", "item_category"), ("brand", "item_brand")):
-            if (text := source.text(name)) is not None:
+        if facts.identifier is not None:
+            content["id"] = facts.identifier
+            ids[facts.identifier] = None
+        for name, text in (("item_name", facts.name), ("item_category", facts.category), ("item_brand", facts.brand)):
+            if text is not None:
                 if looks_personal(text):  # engraved for somebody
-                    clipped.append(f"contents.{target}")
+                    clipped.append(f"contents.{name}")
                 else:
-                    content[target] = text
+                    content[name] = text
         if (price := price_of(line)) is not None:
             if currency is None or price < _NOTHING:
                 clipped.append("contents.item_price")
             else:
                 content["item_price"] = money(price, currency)
-        if is_newer and (brand_id := source.text("brand_id")) is not None:
-            content["item_brand_id"] = brand_id
+        if is_newer and facts.brand_id is not None:
+            content["item_brand_id"] = facts.brand_id
         content["quantity"] = line.units
         contents.append(content)
     custom_data: dict[str, Any] = {"contents": contents, "num_items": lines.units}

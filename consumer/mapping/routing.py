@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from consumer.config import NOT_ADVERTISED, Routing
-from consumer.mapping.fields import Fields
 from consumer.records import DeadLetterReason, Headers, Invalid, Skipped, SkipReason
 
 ACCOUNT_HEADER = "pinterest-ad-account-id"
@@ -31,17 +30,24 @@ class Router:
         known: Iterable[str | None] = (*routing.accounts, *routing.table.values(), routing.default_ad_account_id)
         self._listed = frozenset(account for account in known if account not in (None, NOT_ADVERTISED))
 
-    def route(self, record: Fields, headers: Headers) -> Route | Skipped | Invalid:
+    def route(
+        self, merchant: str | None, account: str | None, headers: Headers, paths: Mapping[str, str]
+    ) -> Route | Skipped | Invalid:
         """What a record says of its account wins over the table, but only if that account is listed.
 
         Otherwise whoever can write to the topic could direct a shop's revenue to an account of his own.
+
+        Args:
+            merchant: Whose record it is, by itself.
+            account: The ad account that it names, if any.
+            headers: Of its message.
+            paths: By target, where the record says so; for messages.
         """
         for name, value in reversed(headers):
             if name == ACCOUNT_HEADER:
                 return self._named((value or b"").decode("utf-8", "replace"), "header", f"header {ACCOUNT_HEADER}")
-        if (account := record.text("ad_account_id")) is not None:
-            return self._named(account, "field", "ad_account_id")
-        merchant = record.text("merchant_id")
+        if account is not None:
+            return self._named(account, "field", paths["routing.ad_account_id"])
         account = None if merchant is None else self._table.get(merchant)
         if account == NOT_ADVERTISED:
             return Skipped(SkipReason.NOT_ADVERTISED)
@@ -52,7 +58,7 @@ class Router:
         if self._skips_unknown:
             return Skipped(SkipReason.NOT_ADVERTISED)
         found = "absent" if merchant is None else "not in routing.table"
-        return _unroutable(f"merchant_id: {found}, and there is no routing.default_ad_account_id")
+        return _unroutable(f"{paths['routing.merchant_id']}: {found}, and there is no routing.default_ad_account_id")
 
     def _named(self, account: str, named_by: str, where: str) -> Route | Invalid:
         if account in self._listed:

@@ -1,10 +1,10 @@
-"""The questions that orders and visits share: those that may keep a record from becoming an event.
+"""The questions that may keep a record from becoming an event.
 
 They are asked in one order, and the first that says no gives the reason:
 
-1. is it a test order; a bot (`client.is_bot`, or Pinterest's own crawler)
-2. is it a conversion: an order's status, its transition, its origin; a visit's type
-3. does its channel count: MARKETPLACE and IMPORT do not
+1. the mapping's own rules, in the order of its file: rehearsals, bots, what is no conversion, whose business it is not
+2. has it a name as an event
+3. is it Pinterest's crawler; does its channel count: a mapping's `action_source` may say `skip`
 4. where it goes: routing; is that account switched off
 5. may it be sent: consent
 6. is it recent: too old is skipped, too far ahead is a dead letter
@@ -16,28 +16,19 @@ A record in which a field asked for has a wrong type is invalid, whatever the ot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consumer.config import Config, Events
-from consumer.mapping.consent import Permission, Rule, permission
-from consumer.mapping.fields import Fields
+from consumer.mapping.consent import Permission, Rule, not_asked, permission
+from consumer.mapping.facts import Circumstances
 from consumer.mapping.routing import Route, Router
+from consumer.mapping.targets import SKIP
 from consumer.records import DeadLetterReason, Headers, Invalid, Skipped, SkipReason
 
 _BOT_MARK = "pinterestbot"  # in the user agent of Pinterest's crawler; its own extensions skip it as well
 _OFFLINE = "offline"
 _APPS = frozenset({"app_ios", "app_android"})
-_ACTION_SOURCES = {
-    "UNKNOWN": "web",
-    "WEB": "web",
-    "APP_IOS": "app_ios",
-    "APP_ANDROID": "app_android",
-    "POS": _OFFLINE,
-    "CALL_CENTER": _OFFLINE,
-    "MARKETPLACE": None,
-    "IMPORT": None,
-}
-_CHANNELS = frozenset(_ACTION_SOURCES)
 
 
 @dataclass(slots=True)
@@ -50,6 +41,8 @@ class Terms:
     event_time_s: int
     is_opted_out: bool
     """Sent all the same, with `opt_out`: the device limits ad tracking, or consent was denied where that is lawful."""
+    lends_advertising_id: bool
+    """Does the device let its advertising id be used?"""
     shape: Events
     """Which form and names the event takes."""
     allowed: frozenset[str]
@@ -64,16 +57,10 @@ class Terms:
         return self.action_source in _APPS
 
 
-def limits_tracking(device: Fields) -> bool:
-    """Does it ask not to be tracked for advertising? On iOS the answer to App Tracking Transparency says so as well."""
-    return bool(device.flag("limit_ad_tracking")) or device.flag("advertiser_tracking_enabled") is False
-
-
 class Rules:
     """The operator's decisions on what becomes an event, ready for use."""
 
     def __init__(self, config: Config) -> None:
-        self.checkout_on = config.events.checkout_on
         self.is_gross = config.events.value_basis == "gross"
         self.needs_shared_id = config.dedup.browser_tag == "present"
         self._max_age_s = config.events.max_age_s
@@ -85,48 +72,63 @@ class Rules:
         self._switched_off = frozenset(name for name, account in config.ad_accounts.items() if account.mode == "off")
         self._router = Router(config.routing)
 
-    def exclusion(self, record: Fields, client: Fields) -> Skipped | None:
-        """Question 1."""
-        if record.flag("is_test"):
-            return Skipped(SkipReason.TEST_ORDER)
-        user_agent = client.text("user_agent")
-        if client.flag("is_bot") or (user_agent is not None and _BOT_MARK in user_agent.lower()):
-            return Skipped(SkipReason.BOT)
-        return None
+    def terms(
+        self, said: Circumstances, headers: Headers, now_s: float, paths: Mapping[str, str], *, asks_consent: bool
+    ) -> Terms | Skipped | Invalid:
+        """Questions 3 to 6.
 
-    def terms(self, record: Fields, headers: Headers, happened: str, now_s: float) -> Terms | Skipped | Invalid:
-        """Questions 3 to 6; `happened` names the field with the time of the event."""
-        action_source = _ACTION_SOURCES[record.symbol("channel", _CHANNELS)]
+        Args:
+            said: What the record says.
+            headers: Of its message; one may name the ad account.
+            now_s: Unix seconds.
+            paths: By target, where the record says so; for messages.
+            asks_consent: Has the mapping a rule of consent? Else its author has written down why it needs none.
+        """
+        if said.user_agent is not None and _BOT_MARK in said.user_agent.lower():
+            return Skipped(SkipReason.BOT)
+        action_source = said.action_source
         if action_source is None:
+            return Invalid((f"{paths['action_source']}: says none of web, app_ios, app_android, offline",))
+        if action_source == SKIP:
             return Skipped(SkipReason.CHANNEL_EXCLUDED)
-        route = self._router.route(record, headers)
+        route = self._router.route(said.merchant_id, said.ad_account_id, headers, paths)
         if not isinstance(route, Route):
             return route
         if route.ad_account_id in self._switched_off:
             return Skipped(SkipReason.ACCOUNT_OFF)
-        address = record.part("customer").part("address")
-        may = permission(record, address, unknown_is_eea=self._unknown_is_eea, sends_denied=self._sends_denied)
-        if isinstance(may, Skipped):
-            return may
-        is_limited = action_source in _APPS and limits_tracking(record.part("device"))
+        if asks_consent:
+            may = permission(said, unknown_is_eea=self._unknown_is_eea, sends_denied=self._sends_denied)
+            if isinstance(may, Skipped):
+                return may
+        else:
+            may = not_asked(said)
+        # On iOS the answer to App Tracking Transparency says so as well.
+        limits_tracking = bool(said.limit_ad_tracking) or said.advertiser_tracking_enabled is False
+        is_limited = limits_tracking and action_source in _APPS
         if is_limited and may.rule is Rule.GRANTED_ONLY:
             return Skipped(SkipReason.NO_CONSENT)  # `opt_out` is no substitute for consent there
-        event_time_s = self._event_time(record, happened, now_s)
+        event_time_s = self._event_time(said.event_time_ms, paths["event_time"], now_s)
         if not isinstance(event_time_s, int):
             return event_time_s
-        is_opted_out = is_limited or may.is_opted_out
-        return Terms(action_source, route, may, event_time_s, is_opted_out, self.shape, self._allowed)
+        return Terms(
+            action_source,
+            route,
+            may,
+            event_time_s,
+            is_limited or may.is_opted_out,
+            not limits_tracking,
+            self.shape,
+            self._allowed,
+        )
 
-    def _event_time(self, record: Fields, happened: str, now_s: float) -> int | Skipped | Invalid:
-        time_ms = record.instant_ms(happened)
+    def _event_time(self, time_ms: int | None, path: str, now_s: float) -> int | Skipped | Invalid:
         if time_ms is None:
-            record.missing(happened)
-            return Invalid(())
+            return Invalid((f"{path}: missing or blank, and required",))
         event_time_s = time_ms // 1_000
         now = int(now_s)  # whole seconds all through: a stray huge integer does not fit into a float
         ahead_s = event_time_s - now
         if ahead_s > self._future_tolerance_s:
-            problem = f"{happened}: further ahead than events.future_tolerance_s ({self._future_tolerance_s} s)"
+            problem = f"{path}: further ahead than events.future_tolerance_s ({self._future_tolerance_s} s)"
             return Invalid((problem,), DeadLetterReason.IN_FUTURE)
         if ahead_s < -self._max_age_s:
             return Skipped(SkipReason.TOO_OLD)

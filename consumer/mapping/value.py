@@ -20,8 +20,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from consumer.mapping.fields import MAX_AMOUNT_DIGITS, Fields
+from consumer.mapping.facts import Totals
 from consumer.mapping.lines import Line, Lines
+from consumer.mapping.reading import MAX_AMOUNT_DIGITS
 
 TAX_ESTIMATED = "tax_estimated"
 """Stands among the names of clipped fields when the tax on the goods had to be estimated."""
@@ -35,16 +36,18 @@ _LOWEST_RATIO, _HIGHEST_RATIO = Decimal("0.4"), Decimal("2.5")
 class Worth:
     """The value of one order, and what a single item cost."""
 
-    __slots__ = ("_adds", "_discounted", "_ratio", "_removes", "value")
+    __slots__ = ("_adds", "_discounted", "_ratio", "_removes", "is_absurd", "value")
 
-    def __init__(self, totals: Fields, lines: Lines, *, is_gross: bool, clipped: list[str]) -> None:
-        is_included = bool(totals.flag("tax_included"))
+    def __init__(self, totals: Totals, lines: Lines, *, is_gross: bool, clipped: list[str]) -> None:
+        is_included = bool(totals.tax_included)
         self._removes = is_included and not is_gross
         self._adds = is_gross and not is_included
         self._ratio = _ONE
         self._discounted = _ONE
         self.value: Decimal | None = None
-        """None if the totals do not say."""
+        """None if the totals do not say, or contradict themselves."""
+        self.is_absurd = False
+        """Is the value below nought, or beyond any amount, once all that is not goods is taken out?"""
         before, after = _items(totals)
         if after is None:
             return
@@ -63,24 +66,25 @@ class Worth:
         else:
             value = items
         if value < 0 or value.adjusted() >= MAX_AMOUNT_DIGITS:
-            totals.refuse("items_net", "less gift cards, fees and tax it is below nought, or beyond any amount")
+            self.is_absurd = True
             return
         self.value = value
 
     def price_of(self, line: Line) -> Decimal | None:
         """Of one unit, before discount."""
-        price = line.unit_price
+        price = line.facts.unit_price
         if price is None or not (self._removes or self._adds):
             return price
         paid = price * line.quantity * self._discounted
-        if line.tax is None or paid <= 0:
+        tax = line.facts.tax
+        if tax is None or paid <= 0:
             return price * self._ratio
-        return price * _plausible((paid - line.tax if self._removes else paid + line.tax) / paid, self._ratio)
+        return price * _plausible((paid - tax if self._removes else paid + tax) / paid, self._ratio)
 
 
-def _items(totals: Fields) -> tuple[Decimal | None, Decimal | None]:
+def _items(totals: Totals) -> tuple[Decimal | None, Decimal | None]:
     """All lines before and after discount; each follows from the other and the discount."""
-    before, after, discount = totals.amount("items_gross"), totals.amount("items_net"), totals.amount("discount")
+    before, after, discount = totals.items_gross, totals.items_net, totals.discount
     if after is None and before is not None:
         after = before - abs(discount or _NOTHING)
     elif before is None and after is not None:
@@ -95,16 +99,16 @@ def _not_goods(lines: Lines, before: Decimal | None) -> list[Line]:
     return [] if before == _sum(line.gross for line in lines.goods) else lines.others
 
 
-def _tax_on_goods(totals: Fields, lines: Lines, not_goods: list[Line], items: Decimal, clipped: list[str]) -> Decimal:
-    tax, shipping, shipping_tax = totals.amount("tax"), totals.amount("shipping"), totals.amount("shipping_tax")
+def _tax_on_goods(totals: Totals, lines: Lines, not_goods: list[Line], items: Decimal, clipped: list[str]) -> Decimal:
+    tax, shipping, shipping_tax = totals.tax, totals.shipping, totals.shipping_tax
     if shipping is not None and shipping.is_zero() and shipping_tax is None:
         shipping_tax = shipping
     if tax is not None:
-        tax -= _sum(line.tax for line in not_goods)
+        tax -= _sum(line.facts.tax for line in not_goods)
     if tax is not None and (shipping_tax is not None or tax.is_zero()):
         return tax - (shipping_tax or _NOTHING)
-    if lines.goods and all(line.tax is not None for line in lines.goods):
-        return _sum(line.tax for line in lines.goods)
+    if lines.goods and all(line.facts.tax is not None for line in lines.goods):
+        return _sum(line.facts.tax for line in lines.goods)
     clipped.append(TAX_ESTIMATED)
     if tax is None:
         return _NOTHING

@@ -2,52 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 
 import orjson
 
 from consumer.config import Config
-from consumer.mapping.fields import Fields, integer_scale
-from consumer.mapping.order import map_order
-from consumer.mapping.rules import Rules
-from consumer.mapping.visit import map_visit
+from consumer.mapping.compiler import Compiled, compile_mapping
+from consumer.mapping.compose import compose, custom_data_of
+from consumer.mapping.language import MappingFile, read_mapping
+from consumer.mapping.reading import missing
+from consumer.mapping.rules import Rules, Terms
+from consumer.mapping.shapes import ANYTHING, Shape
 from consumer.pinterest.components import components_of
-from consumer.pinterest.events import Contract, has_identity
-from consumer.records import Decoded, Event, Headers, Invalid, MapOutcome, Mapped, Record, Skipped, SkipReason
-
-_Mapping = Callable[[Fields, Headers, float, Rules], MapOutcome]
-_MAPPINGS: dict[str, _Mapping] = {"order": map_order, "visit": map_visit}
+from consumer.pinterest.events import NEWER_EVENT_NAMES, Contract, has_identity
+from consumer.records import (
+    Decoded,
+    Event,
+    Headers,
+    Invalid,
+    MapOutcome,
+    Mapped,
+    Record,
+    RecordSchema,
+    Skipped,
+    SkipReason,
+)
+from consumer.schemas import mapping_file
 
 
 class Mapper:
-    """The mapping of every configured topic, under one configuration. Keeps no state between records."""
+    """The mapping of every configured topic, under one configuration. Learns the schemas that it meets, for ever.
+
+    Raises:
+        ConfigError: A mapping file cannot be read, or makes no sense.
+    """
 
     def __init__(self, config: Config) -> None:
         self._rules = Rules(config)
+        self._is_newer = config.events.newer_fields
         self._contract = Contract(is_newer=config.events.newer_fields, fields=frozenset(config.privacy.fields))
-        self._integer_amounts = config.events.integer_amounts
-        self._mappings = {name: _MAPPINGS[topic.mapping] for name, topic in config.topics.items()}
+        self._settings = {"events.checkout_on": config.events.checkout_on}
+        self._unit = config.events.integer_amounts
+        self._allowed = frozenset[str](config.privacy.fields)
+        read = {name: read_mapping(mapping_file(name)) for name in {t.mapping for t in config.topics.values()}}
+        self._mappings: dict[str, MappingFile] = {name: read[topic.mapping] for name, topic in config.topics.items()}
+        self._compiled: dict[tuple[str, RecordSchema | None], Compiled] = {}
 
     def map(self, topic: str, decoded: Decoded, headers: Headers, now_s: float) -> MapOutcome:
         """What becomes of one record; the questions and their order stand in `mapping/rules.py`.
 
         Args:
             topic: The topic whose mapping applies; of a replayed record the original one.
-            decoded: Its fields, as the writer's schema had them: absent ones take the bundled schema's default,
-                unknown ones are ignored, and no content whatever raises.
+            decoded: Its fields, as the writer's schema had them: no content whatever raises.
             headers: Of its message; one may name the ad account.
             now_s: Unix seconds.
         """
         mapping = self._mappings.get(topic)
         if mapping is None:
             return Invalid(("topic: has no mapping; add it to `topics`, or leave its records alone",))
-        fields = Fields(decoded.fields, [], integers=integer_scale(self._integer_amounts, decoded.fields))
-        outcome = mapping(fields, headers, now_s, self._rules)
-        if fields.problems:
+        compiled = self._compiled.get((topic, decoded.schema)) or self._compile(topic, mapping, decoded.schema)
+        problems: list[str] = []
+        outcome = self._outcome(mapping, compiled, decoded, headers, now_s, problems)
+        if problems:
             # Also of a record that was to be skipped: the answer may rest on the very field that could not be read.
-            return Invalid(tuple(fields.problems))
-        return self._checked(outcome) if isinstance(outcome, Mapped) else outcome
+            return Invalid(tuple(dict.fromkeys(problems)))
+        return outcome
+
+    def _compile(self, topic: str, mapping: MappingFile, schema: RecordSchema | None) -> Compiled:
+        shape = ANYTHING if schema is None else Shape(schema.definition, schema.named)
+        compiled = compile_mapping(mapping, shape, settings=self._settings, unit=self._unit, allowed=self._allowed)
+        self._compiled[topic, schema] = compiled
+        return compiled
+
+    def _outcome(
+        self,
+        mapping: MappingFile,
+        compiled: Compiled,
+        decoded: Decoded,
+        headers: Headers,
+        now_s: float,
+        problems: list[str],
+    ) -> MapOutcome:
+        whole, paths = decoded.fields, compiled.paths
+        record = compiled.enter(whole, problems)
+        if record is None:
+            return Skipped(SkipReason.NOT_A_CONVERSION)
+        name = compiled.decide(record, whole, problems)
+        if isinstance(name, SkipReason):
+            return Skipped(name)
+        if name in NEWER_EVENT_NAMES and not self._is_newer:
+            return Skipped(SkipReason.NOT_A_CONVERSION)
+        said = compiled.circumstances(record, whole, problems)
+        terms = self._rules.terms(said, headers, now_s, paths, asks_consent=mapping.consent_basis is None)
+        if not isinstance(terms, Terms):
+            return terms
+        matter = compiled.matter(record, whole, problems)
+        # Only web pages carry the tag; there an id of our own would be counted beside the tag's.
+        if matter.shared_id is None and self._rules.needs_shared_id and terms.action_source == "web":
+            return Skipped(SkipReason.NO_SHARED_ID)
+        clipped: list[str] = []
+        custom_data = custom_data_of(name, matter, terms, paths, problems, clipped)
+        event_id = matter.shared_id or matter.own_id
+        if event_id is None:
+            key = "event_id.own" if "event_id.own" in mapping.targets else "event_id.shared"
+            missing(paths[key], problems)
+        if event_id is None or problems:
+            return Invalid(tuple(problems))
+        surroundings = None if terms.is_offline else compiled.surroundings(record, whole, problems)
+        person = compiled.person(record, whole, problems)
+        event = compose(name, said, person, surroundings, custom_data, event_id, terms, clipped)
+        return self._checked(Mapped(terms.route.ad_account_id, event, tuple(clipped)))
 
     def _checked(self, mapped: Mapped) -> MapOutcome:
         problems, clipped = self._contract.check(mapped.payload)

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from consumer.config import AdAccountId
-from consumer.config_sources.keys import Key, Kind, dotted, environment_name, keys
+from consumer.config_sources.keys import Key, Kind, environment_name, keys
+from consumer.yaml_file import dotted
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

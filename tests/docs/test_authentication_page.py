@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from consumer.config_sources import load_config
-from consumer.config_sources.keys import dotted, keys
+from consumer.config_sources.keys import keys
 from consumer.emulator import Settings
 from consumer.pinterest import token_store
+from consumer.yaml_file import dotted
 from tests.docs.pages import ROOT, fenced, names_in, section, table
 from tests.unit.cli.test_check_accounts import an_emulator
 

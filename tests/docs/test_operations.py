@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from consumer.config import Config
-from consumer.config_sources.keys import dotted, keys
+from consumer.config_sources.keys import keys
 from consumer.health import HealthServer
 from consumer.ledger import Entry, Ledger
 from consumer.letters import OURS
@@ -23,6 +23,7 @@ from consumer.stages.deadletter import DeadLetters, LetterTopics
 from consumer.tallies import Snapshot
 from consumer.telemetry import DISTRIBUTIONS, METRICS, PREFIX
 from consumer.timing import ManualClock
+from consumer.yaml_file import dotted
 from tests.docs.operations_page import PAGE, render
 from tests.docs.pages import ROOT, names_in, section, table
 

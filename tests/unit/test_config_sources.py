@@ -14,8 +14,9 @@ from pydantic import SecretStr
 
 from consumer.config import Config
 from consumer.config_sources import MASK, describe, ignored_names, load_config
-from consumer.config_sources.keys import Kind, dotted, environment_name, keys
+from consumer.config_sources.keys import Kind, environment_name, keys
 from consumer.errors import ConfigError
+from consumer.yaml_file import dotted
 
 LEAST = {
     "CONVERSIONS_KAFKA__BOOTSTRAP_SERVERS": "localhost:9092",

@@ -74,7 +74,7 @@ def test_reasons_other_than_invalid_are_named(monkeypatch: pytest.MonkeyPatch) -
 
     ahead, unroutable = answers(lines=[an_order(occurred_at=tomorrow), an_order(merchant_id="merchant-2")])
 
-    assert ahead["invalid"][0].startswith("in_future: occurred_at: ")
+    assert ahead["invalid"][0].startswith("in_future: placed_at or occurred_at: ")
     assert unroutable["invalid"][0].startswith("unroutable: merchant_id: ")
 
 

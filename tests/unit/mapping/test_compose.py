@@ -235,7 +235,7 @@ def test_whole_numbers_of_unsaid_meaning_are_refused_with_the_remedy() -> None:
     problems = outcome_of(an_order(totals={"items_net": 1999})).problems  # type: ignore[union-attr]
 
     assert problems == (
-        "totals.items_net: a whole number; say with events.integer_amounts what it counts, and give the currency",
+        "totals.items_net: a whole number; say what it counts with `unit` or events.integer_amounts, and the currency",
     )
 
 

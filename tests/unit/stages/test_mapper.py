@@ -196,7 +196,7 @@ def test_wrong_types_are_named_even_where_a_question_said_no(make: Any) -> None:
 
 
 def test_all_problems_are_told_at_once() -> None:
-    outcome = outcome_of(an_order(currency=7, totals={"tax": "1.5", "tax_included": True}, lines=[{"quantity": "1"}]))
+    outcome = outcome_of(an_order(currency=7, totals={"tax": "1,5", "tax_included": True}, lines=[{"quantity": "one"}]))
 
     assert isinstance(outcome, Invalid)
     assert {problem.partition(":")[0] for problem in outcome.problems} == {

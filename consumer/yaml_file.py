@@ -14,8 +14,9 @@ from typing import Any
 
 import yaml
 
-from consumer.config_sources.keys import KeyPath, dotted
 from consumer.errors import ConfigError
+
+KeyPath = tuple[str, ...]
 
 _NULL = "tag:yaml.org,2002:null"
 _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp", "value"))
@@ -28,7 +29,7 @@ class YamlFile:
     path: Path
     values: dict[str, Any] = field(default_factory=dict)
     lines: dict[KeyPath, int] = field(default_factory=dict)
-    """Line of every key, counted from 1."""
+    """Line of every key and of every item of a list, which goes by its number; counted from 1."""
     problems: list[str] = field(default_factory=list)
 
     def place(self, at: KeyPath) -> str:
@@ -41,8 +42,15 @@ class YamlFile:
         return dotted(at)
 
 
-def read_yaml(path: Path) -> YamlFile:
+def dotted(path: KeyPath) -> str:
+    """A path as it reads in the file."""
+    return ".".join(path)
+
+
+def read_yaml(path: Path, *, example: str) -> YamlFile:
     """The file's one document, which is a mapping or empty.
+
+    `example` says what a file of this kind begins with, to whoever wrote something else.
 
     Problems within the document, such as a key said twice, are listed in the result.
 
@@ -65,7 +73,7 @@ def read_yaml(path: Path) -> YamlFile:
     if root is None:
         return file
     if not isinstance(root, yaml.MappingNode):
-        raise ConfigError([f"{path}: must be a mapping of sections, such as `kafka:` with its keys indented below"])
+        raise ConfigError([f"{path}: must be a mapping of sections, such as {example}"])
     file.values = _mapping(root, (), file, within=())
     return file
 
@@ -87,13 +95,18 @@ def _value(node: yaml.Node, at: KeyPath, file: YamlFile, *, within: tuple[yaml.N
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, at, file, within=within)
     if isinstance(node, yaml.SequenceNode):
-        return [_value(item, at, file, within=(*within, node)) for item in node.value]
+        return [_item(item, (*at, str(number)), file, within=(*within, node)) for number, item in enumerate(node.value)]
     if node.tag == _NULL:
         return None
     if node.tag not in _PLAIN_TAGS:
         file.problems.append(f"{file.place(at)} has a YAML tag; write a plain value, in quotes if it has a `!`")
         return None
     return node.value
+
+
+def _item(node: yaml.Node, at: KeyPath, file: YamlFile, *, within: tuple[yaml.Node, ...]) -> Any:
+    file.lines[at] = node.start_mark.line + 1
+    return _value(node, at, file, within=within)
 
 
 def _mapping(node: yaml.MappingNode, at: KeyPath, file: YamlFile, *, within: tuple[yaml.Node, ...]) -> dict[str, Any]:

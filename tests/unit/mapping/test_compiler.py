@@ -1,0 +1,191 @@
+"""Mappings compiled for schemas that are not ours: what they find, and what they say of paths that are not there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastavro import parse_schema
+
+from consumer.mapping.compiler import Compiled, compile_mapping
+from consumer.mapping.language import read_mapping
+from consumer.mapping.shapes import ANYTHING, Shape
+
+MAPPING = """\
+version: 1
+root: after
+skip:
+  - {reason: not_a_conversion, when: {path: $.op, is: d}}
+  - {reason: origin_excluded, when: {path: tags, in: [draft, copy]}}
+event_name: {constant: checkout}
+event_id:
+  shared: {template: "{shop?}:{number}"}
+event_time: {path: created, zone: Europe/Berlin}
+action_source: {path: source, table: {pos: offline, ios: app_ios}, otherwise: web}
+landing_url: "notes[name=landing].value"
+consent:
+  advertising: {path: accepts, table: {"true": granted, "false": denied}}
+user_data:
+  em: {all: [email, "contacts[*].email"]}
+  country: country
+custom_data:
+  order_id: number
+  currency: currency
+  value: {path: cents, unit: minor}
+lines:
+  each: items
+  where: {path: quantity, above: 0}
+  id: [sku, product]
+  quantity: quantity
+  unit_price: price
+"""
+
+
+def record(name: str, /, **fields: Any) -> dict[str, Any]:
+    return {"type": "record", "name": name, "fields": [{"name": key, "type": kind} for key, kind in fields.items()]}
+
+
+def listed(kind: Any) -> dict[str, Any]:
+    return {"type": "array", "items": kind}
+
+
+AFTER: dict[str, Any] = {
+    "number": "long",
+    "shop": ["null", "string"],
+    "created": {"type": "long", "logicalType": "local-timestamp-millis"},
+    "source": "string",
+    "accepts": ["null", "boolean"],
+    "tags": ["null", "string"],
+    "email": ["null", "string"],
+    "contacts": listed(record("Contact", email="string")),
+    "notes": listed(record("Note", name="string", value="string")),
+    "country": ["null", "string"],
+    "currency": "string",
+    "cents": "long",
+    "items": listed(record("Item", sku=["null", "string"], product="string", quantity="int", price="string")),
+}
+ROW = {
+    "number": 1001,
+    "shop": None,
+    "created": datetime(2026, 7, 1, 12, 0),  # noqa: DTZ001 - the column has no zone
+    "source": "pos",
+    "accepts": True,
+    "tags": None,
+    "email": " a@example.com ",
+    "contacts": [{"email": "b@example.com"}, {"email": ""}],
+    "notes": [{"name": "gift", "value": "no"}, {"name": "landing", "value": "https://shop.example/?epik=x"}],
+    "country": "DE",
+    "currency": "JPY",
+    "cents": 1999,
+    "items": [
+        {"sku": None, "product": "shirt", "quantity": 2, "price": "59.50"},
+        {"sku": "returned", "product": "shirt", "quantity": 0, "price": "1"},
+    ],
+}
+
+
+def compiled(tmp_path: Path, *, text: str = MAPPING, **changes: Any) -> Compiled:
+    """For the envelope; `changes` are other types of fields, `...` takes a field away."""
+    fields = {name: kind for name, kind in (AFTER | changes).items() if kind is not ...}
+    named: dict[str, Any] = {}
+    schema = parse_schema(record("Envelope", op="string", after=["null", record("Row", **fields)]), named)
+    return compile_mapping(_read(tmp_path, text), Shape(schema, named), settings={"events.checkout_on": "PLACED"})
+
+
+def _read(tmp_path: Path, text: str) -> Any:
+    file = tmp_path / "m.yaml"
+    file.write_text(text, encoding="utf-8")
+    return read_mapping(file)
+
+
+@pytest.mark.parametrize("knows_schema", [True, False], ids=["by its schema", "whatever comes"])
+def test_facts_are_found_in_an_envelope_of_a_foreign_table(tmp_path: Path, *, knows_schema: bool) -> None:
+    found = (
+        compiled(tmp_path)
+        if knows_schema
+        else compile_mapping(_read(tmp_path, MAPPING), ANYTHING, settings={"events.checkout_on": "PLACED"})
+    )
+    problems: list[str] = []
+    whole = {"op": "u", "after": ROW}
+
+    row = found.enter(whole, problems)
+    name = found.decide(row, whole, problems)
+    said = found.circumstances(row, whole, problems)
+    matter = found.matter(row, whole, problems)
+    person = found.person(row, whole, problems)
+    surroundings = found.surroundings(row, whole, problems)
+
+    assert (problems, found.findings) == ([], ())
+    assert (name, said.action_source, said.consent, said.country) == ("checkout", "offline", "granted", "DE")
+    assert said.event_time_ms == int(datetime(2026, 7, 1, 10, 0, tzinfo=UTC).timestamp()) * 1_000
+    assert (matter.shared_id, matter.order_id, matter.value) == (":1001", "1001", Decimal(1999))
+    assert [(line.identifier, line.quantity, line.unit_price) for line in matter.lines] == [
+        ("shirt", Decimal(2), Decimal("59.50"))
+    ]
+    assert person.emails == ["a@example.com", "b@example.com"]
+    assert surroundings.landing_url == "https://shop.example/?epik=x"
+
+
+def test_an_empty_envelope_is_no_record(tmp_path: Path) -> None:
+    assert compiled(tmp_path).enter({"op": "d", "after": None}, []) is None
+
+
+@pytest.mark.parametrize(
+    ("whole", "changes", "reason"),
+    [({"op": "d"}, {}, "not_a_conversion"), ({"op": "u"}, {"tags": "copy"}, "origin_excluded")],
+)
+def test_rules_skip_in_the_order_of_the_file(
+    tmp_path: Path, whole: dict[str, str], changes: dict[str, str], reason: str
+) -> None:
+    found, row = compiled(tmp_path), ROW | changes
+
+    assert found.decide(row, whole | {"after": row}, []) == reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "target", "is_vital"),
+    [
+        pytest.param({"currency": ...}, "custom_data.currency", True, id="currency gone"),
+        pytest.param({"accepts": ...}, "consent.advertising", True, id="consent gone"),
+        pytest.param({"number": ...}, "event_id.shared", True, id="id gone"),
+        pytest.param({"shop": ...}, "event_id.shared", False, id="what may be absent from the id gone"),
+        pytest.param({"created": "bytes"}, "event_time", True, id="time of another type"),
+        pytest.param({"contacts": ...}, "user_data.em", False, id="an identifier gone"),
+        pytest.param({"notes": ...}, "landing_url", False, id="a page gone"),
+        pytest.param({"items": "string"}, "lines.each", True, id="no array"),
+    ],
+)
+def test_paths_that_a_schema_does_not_bear_out_are_told(
+    tmp_path: Path, changes: dict[str, Any], target: str, *, is_vital: bool
+) -> None:
+    found = {finding.target: finding.is_vital for finding in compiled(tmp_path, **changes).findings}
+
+    assert found[target] is is_vital
+
+
+def test_one_of_several_alternatives_is_enough(tmp_path: Path) -> None:
+    text = MAPPING.replace("  currency: currency", "  currency: [currency, presentment_currency]")
+
+    findings = compiled(tmp_path, text=text).findings
+
+    assert [(finding.target, finding.is_vital) for finding in findings] == [("custom_data.currency", False)]
+
+
+def test_the_nearest_field_is_named(tmp_path: Path) -> None:
+    text = MAPPING.replace("  country: country", "  country: contry")
+
+    (finding,) = compiled(tmp_path, text=text).findings
+
+    assert finding.problem.endswith("did you mean `country`?")
+
+
+def test_texts_of_a_file_reach_the_code_as_literals_only(tmp_path: Path) -> None:
+    hostile = "'); raise SystemExit(1) #" + '"' + "{}\\"
+    text = MAPPING.replace("{pos: offline", "{'" + hostile.replace("'", "''") + "': offline")
+
+    found = compiled(tmp_path, text=text)
+
+    assert found.circumstances(ROW | {"source": hostile}, {"op": "u"}, []).action_source == "offline"
