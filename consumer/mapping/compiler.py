@@ -149,10 +149,7 @@ class _Function:
         """Give a value a name; what is a name or a literal keeps it."""
         if expression in ("None", "[]") or expression.isidentifier():
             return expression
-        self._variables += 1
-        name = f"v{self._variables}"
-        self.line(f"{name} = {expression}")
-        return name
+        return self.reserve(expression)
 
     def reserve(self, expression: str) -> str:
         """A name of its own, which may be assigned to again."""
@@ -303,7 +300,7 @@ class _Compiler:
         text = f"{record.text}{self.mapping.each}"
         if inner is None:
             if variable != "None":
-                self._find(f"{text}: {_words(shape.kinds)}, and no array")
+                self._no_array(variable, shape, text)
             return "[]"
         lines = self.function.reserve("[]")
         with self.function.block(f"for number, line in enumerate(records({variable}, {text!r}, problems)):"):
@@ -460,8 +457,9 @@ class _Compiler:
             self.target = target
             return found
         variable, shape = self._walk(of, base)
-        if variable == "None" or not self._accepts(shape, _WORDS, f"{base.text}{of}", "text"):
+        if variable == "None":
             return "None"
+        self._compare(shape, _WORDS, f"{base.text}{of}", "text")
         if shape.kinds <= {Kind.TEXT, Kind.NULL}:
             return variable
         return self.function.assign(f"word({variable}, {f'{base.text}{of}'!r}, problems)")
@@ -487,8 +485,9 @@ class _Compiler:
         """The value as the target takes it."""
         takes = self._takes
         nothing = "[]" if takes is Takes.TEXTS else "None"
-        if variable == "None" or not self._accepts(shape, _ACCEPTED[takes], text, takes):
+        if variable == "None":
             return nothing
+        self._compare(shape, _ACCEPTED[takes], text, takes)
         kinds = shape.kinds - {Kind.NULL}
         at = f"{text!r}, problems"
         match takes:
@@ -497,7 +496,8 @@ class _Compiler:
             case Takes.TEXTS:
                 item = shape.item()
                 if kinds == {Kind.LIST} and item is not None and item.kinds == {Kind.TEXT}:
-                    several = f"[text for each in {variable} if (text := each.strip())]"
+                    # Not called as any function is that the code calls: it is a name of the whole function.
+                    several = f"[stripped for each in {variable} if (stripped := each.strip())]"
                     return self.function.assign(f"{several} if {variable} else []")
                 return self.function.assign(f"texts({variable}, {at})")
             case Takes.CHOICE:
@@ -524,20 +524,19 @@ class _Compiler:
                 return self.function.assign(f"day({variable}, {at})")
 
     def _as_text(self, variable: str, shape: Shape, text: str) -> str:
-        if variable == "None" or not self._accepts(shape, _TEXTUAL, text, Takes.TEXT):
+        if variable == "None":
             return "None"
+        self._compare(shape, _TEXTUAL, text, Takes.TEXT)
         if shape.kinds <= {Kind.TEXT, Kind.NULL}:
             stripped = f"{variable}.strip() or None"
             found = _unless_none(variable, stripped) if shape.is_optional else stripped
             return self.function.assign(found)
         return self.function.assign(f"text({variable}, {text!r}, problems)")
 
-    def _accepts(self, shape: Shape, accepted: frozenset[Kind], text: str, wanted: str) -> bool:
-        """Can a value of this shape be what is wanted at all?"""
-        if shape.kinds & accepted:
-            return True
-        self._find(f"{text}: {_words(shape.kinds)}, which cannot be read as {wanted}")
-        return False
+    def _compare(self, shape: Shape, accepted: frozenset[Kind], text: str, wanted: str) -> None:
+        """Note if no value of this shape is what is wanted. Each that comes is a problem of its record all the same."""
+        if not shape.kinds & accepted:
+            self._find(f"{text}: {_words(shape.kinds)}, which cannot be read as {wanted}")
 
     # --- conditions ----------------------------------------------------------------------------------------
 
@@ -598,7 +597,7 @@ class _Compiler:
         if not isinstance(step, Field):
             inner = shape.item()
             if inner is None:
-                self._find(f"{before}: {_words(shape.kinds)}, and no array")
+                self._no_array(variable, shape, before)
                 return None
             match step:
                 case Item(number):
@@ -608,6 +607,8 @@ class _Compiler:
         inner = shape.field(step.name)
         if inner is None:
             self._find(_unknown(before, step, shape))
+            if not shape.kinds & {Kind.RECORD, Kind.MAP}:
+                self.function.line(f"member({variable}, {step.name!r}, {at})")  # notes what there is instead
             return None
         if not shape.kinds <= {Kind.RECORD, Kind.MAP, Kind.NULL}:
             return f"member({variable}, {step.name!r}, {at})", inner.optional()
@@ -621,7 +622,7 @@ class _Compiler:
         """What the rest of a path finds in each item of an array, as one array."""
         inner = shape.item()
         if inner is None:
-            self._find(f"{before}: {_words(shape.kinds)}, and no array")
+            self._no_array(variable, shape, before)
             return "None", _NULL
         expression = "each"
         at = f"{f'{before}[]'!r}, problems"
@@ -642,6 +643,10 @@ class _Compiler:
                     pass  # arrays within are laid out flat
         found = f"every({variable}, lambda each: {expression}, {before!r}, problems)"
         return self.function.assign(found), inner.listed()
+
+    def _no_array(self, variable: str, shape: Shape, text: str) -> None:
+        self._find(f"{text}: {_words(shape.kinds)}, and no array")
+        self.function.line(f"records({variable}, {text!r}, problems)")  # notes what there is instead
 
     # --- small things --------------------------------------------------------------------------------------
 

@@ -189,3 +189,47 @@ def test_texts_of_a_file_reach_the_code_as_literals_only(tmp_path: Path) -> None
     found = compiled(tmp_path, text=text)
 
     assert found.circumstances(ROW | {"source": hostile}, {"op": "u"}, []).action_source == "offline"
+
+
+def test_ids_may_be_numbers_beside_arrays_of_texts(tmp_path: Path) -> None:
+    text = MAPPING.replace("  country: country", "  country: country\n  ph: phones\n  partner_id: number")
+    found = compiled(tmp_path, text=text, phones={"type": "array", "items": "string"})
+    problems: list[str] = []
+
+    person = found.person(ROW | {"phones": [" 030 1 ", ""]}, {"op": "u"}, problems)
+
+    assert (person.phones, person.partner_id, problems) == (["030 1"], "1001", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value"),
+    [
+        pytest.param("cents", "bytes", b"\1", id="money"),
+        pytest.param("currency", "boolean", True, id="currency"),
+        pytest.param("contacts", "string", "b@example.com", id="an array"),
+        pytest.param("notes", "long", 7, id="an array that is searched"),
+        pytest.param("items", "string", "shirt", id="the lines"),
+        pytest.param("tags", {"type": "array", "items": "string"}, ["copy"], id="what a rule asks for"),
+        pytest.param("accepts", {"type": "array", "items": "string"}, ["yes"], id="consent"),
+    ],
+)
+def test_values_of_a_type_that_does_not_do_are_problems_whether_a_schema_tells_or_not(
+    tmp_path: Path, name: str, kind: Any, value: Any
+) -> None:
+    """Else money would vanish from events where a producer has changed its type."""
+    row = ROW | {name: value}
+    by_schema = compiled(tmp_path, **{name: kind})
+    whatever = compile_mapping(_read(tmp_path, MAPPING), ANYTHING, settings={"events.checkout_on": "PLACED"})
+
+    told = [problems_of(found, row) for found in (by_schema, whatever)]
+
+    assert all(any(problem.startswith(f"after.{name}") for problem in problems) for problems in told), told
+    assert name in str(by_schema.findings)
+
+
+def problems_of(found: Compiled, row: dict[str, Any]) -> list[str]:
+    problems: list[str] = []
+    whole = {"op": "u", "after": row}
+    for function in (found.decide, found.circumstances, found.matter, found.person, found.surroundings):
+        function(row, whole, problems)
+    return problems
