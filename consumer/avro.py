@@ -74,6 +74,11 @@ class WriterSchema:
         """Full name of the record, or of all that it may be."""
         return " | ".join(name for name in self._names if name)
 
+    @property
+    def records(self) -> list[RecordSchema]:
+        """The records that data may be."""
+        return [schema for name, schema in zip(self._names, self._schemas, strict=True) if name is not None]
+
     def read(self, value: bytes, start: int) -> Decoded | Undecodable:
         """Read the datum that fills `value` from `start` to its end; logical types become Python values."""
         stream = BytesIO(value)

@@ -14,6 +14,12 @@ AdAccountId = Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]
 NOT_ADVERTISED = "none"
 """In the routing table: this merchant does not advertise, skip its records."""
 
+BundledName = Literal["order", "visit"]
+BUNDLED_MAPPINGS: tuple[BundledName, ...] = get_args(BundledName)
+"""The mappings that come along, by name."""
+SKIP_RECORDS = "skip"
+"""Instead of a mapping: records of this type are skipped."""
+
 OWNED_PROPERTIES = frozenset(
     {
         "acks",
@@ -143,18 +149,47 @@ class Topic(Section):
     """`confluent`: a zero byte and a 4-byte schema id before the Avro; `avro`: bare, with `schema_file`."""
     schema_file: Path | None = None
     """Avro schema of a topic whose records carry no schema id."""
-    mapping: Literal["order", "visit"]
-    """Which bundled mapping its records take."""
+    mapping: str | None = None
+    """How its records become events: `order` or `visit`, the mappings that come along, or a mapping file (.yaml)."""
+    records: dict[str, str] = Field(default_factory=dict)
+    """Where a topic has records of several types: full record name → mapping, or `skip`. Instead of `mapping`."""
+    other: Literal["dead_letter", "skip"] = "dead_letter"
+    """What becomes of records of a type that `records` does not name."""
     transactional: bool = False
     """Is it written in transactions? These leave offsets without a record, which would else be told as missing."""
     dead_letter_topic: str | None = None
     """Where its failed records go, if not where the group's do."""
+
+    @property
+    def bundled(self) -> BundledName | None:
+        """Which of the mappings that come along every record takes, if one of them."""
+        return next((name for name in BUNDLED_MAPPINGS if name == self.mapping), None)
+
+    @property
+    def mappings(self) -> tuple[str, ...]:
+        """All that its records may take, each once."""
+        named = (*self.records.values(), *([] if self.mapping is None else [self.mapping]))
+        return tuple(dict.fromkeys(name for name in named if name != SKIP_RECORDS))
 
     @model_validator(mode="after")
     def _bare_avro_needs_its_schema(self) -> Topic:
         if (self.wire_format == "avro") != (self.schema_file is not None):
             raise ValueError("`schema_file` belongs to `wire_format: avro`, and only there")
         return self
+
+    @model_validator(mode="after")
+    def _is_mapped(self) -> Topic:
+        known = (*BUNDLED_MAPPINGS, *([SKIP_RECORDS] if self.records else []))
+        problems = [
+            f"`{'mapping' if self.mapping else 'records'}` takes {', '.join(known)} or a file ending in .yaml"
+            for name in (*self.records.values(), *([] if self.mapping is None else [self.mapping]))
+            if name not in known and not name.endswith((".yaml", ".yml"))
+        ]
+        if (self.mapping is None) == (not self.records):
+            problems.append("a topic needs either `mapping`, or `records` with one for each type of record")
+        if self.mapping is not None and self.other == "skip":
+            problems.append("`other` belongs to `records`; every record of this topic takes `mapping`")
+        return _sound(self, problems)
 
 
 class SchemaRegistry(Section):

@@ -34,6 +34,7 @@ from consumer.records import (
     Decoded,
     Event,
     Expired,
+    Incompatible,
     Invalid,
     Letter,
     Mapped,
@@ -51,6 +52,7 @@ from consumer.registry_answers import RegistryUnreachable, SchemaFound, SchemaRe
 from consumer.remarks import Remarks
 from consumer.replays import Replays
 from consumer.reporting import Reporter
+from consumer.schema_holds import SchemaHolds
 from consumer.stages.batcher import Batcher, Repeats
 from consumer.stages.deadletter import DeadLetters
 from consumer.stages.decoder import Decoder
@@ -153,6 +155,7 @@ class Pipeline:
         self._in_test = config.accounts_in_test
         self._replays = Replays(config.replay_topic, config.topics, config.group_id)
         self._breaker = LetterBreaker(config.dead_letters)
+        self._schema_holds = SchemaHolds()
         self._reporter = Reporter(
             self._books,
             clock,
@@ -163,6 +166,7 @@ class Pipeline:
             sink=stages.sink,
             dead_letters=stages.dead_letters,
             letter_breaker=self._breaker,
+            schema_holds=self._schema_holds,
             receipts=stages.receipts,
             topics=topics,
             transactional={name for name, topic in config.topics.items() if topic.transactional},
@@ -239,7 +243,7 @@ class Pipeline:
         self._park(parkable, now_s)
         slowed = books.shares.slowed(parkable)
         crowded = books.shares.assignments_of(slowed) & set(books)
-        held = self._lookups.held() | self._breaker.held(books) | self._source.overdue()
+        held = self._lookups.held() | self._schema_holds.held() | self._breaker.held(books) | self._source.overdue()
         # Only the others' acceptances pay for parking, and these may wait behind what a pause would hold back.
         is_sipping = bool(unpaid & slowed or (unpaid and books.stretched))
         # Where all partitions are crowded nothing is read, but they are paused only if that lasts.
@@ -338,6 +342,8 @@ class Pipeline:
                 self._books.skipped(record, reason)
             case Invalid(problems, reason):
                 self._dead_letter(Letter(record, reason, "map", _told(problems)))
+            case Incompatible(problems):
+                self._schema_holds.add(record, source, decoded.schema_name, problems)
 
     def _batch(self, event: Event) -> None:
         for batch in self._batcher.add(event, self._clock.monotonic_s()):
@@ -539,7 +545,7 @@ class Pipeline:
 
     def _let_go(self, leaving: set[Assignment]) -> None:
         """Abandon what is not under way: nobody has seen it outside, so the next owner repeats nothing."""
-        for record in self._lookups.abandon(leaving):
+        for record in (*self._lookups.abandon(leaving), *self._schema_holds.abandon(leaving)):
             self._books.abandoned(record)
         for letter in (*self._breaker.abandon(leaving), *self._dead_letters.abandon(leaving)):
             self._books.abandoned(letter.record)
@@ -584,6 +590,9 @@ class Pipeline:
         return self._reporter.closing_ledger()
 
     def _publish(self) -> None:
+        for lack in self._mapper.take_lacks():
+            self._books.tallies.lacks[lack.topic] += 1
+            _log.error("schema_lacks_field", topic=lack.topic, record=lack.schema_name, problem=lack.problem)
         self.snapshot = self._reporter.report(is_member=self._is_member)
 
 

@@ -266,7 +266,24 @@ class Invalid:
     reason: DeadLetterReason = DeadLetterReason.INVALID
 
 
-MapOutcome = Mapped | Skipped | Invalid
+@dataclass(frozen=True, slots=True)
+class Incompatible:
+    """The mapping and the schema that the record was written by do not go together: a person must look."""
+
+    problems: tuple[str, ...]
+    """By target, what the schema lacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A schema does not have something that the mapping of its records would like to read."""
+
+    topic: str
+    schema_name: str
+    problem: str
+
+
+MapOutcome = Mapped | Skipped | Invalid | Incompatible
 
 
 # --- what one request carries ------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from consumer.gaps import Gaps
 from consumer.letter_breaker import LetterBreaker
 from consumer.records import Hold, HoldCause
 from consumer.runway import Runway
+from consumer.schema_holds import SchemaHolds
 from consumer.stages.batcher import Batcher, Repeats
 from consumer.stages.deadletter import DeadLetters
 from consumer.stages.lookups import Lookups
@@ -41,6 +42,7 @@ class Reporter:
         sink: Held accounts, and the API as a whole.
         dead_letters: Their topic.
         letter_breaker: Topics that no letters are written of any more.
+        schema_holds: Records of schemas that their mapping does not fit.
         receipts: Their topic, if they are written.
         topics: Who knows how the source topics are configured.
         transactional: The topics that are written in transactions.
@@ -59,6 +61,7 @@ class Reporter:
         sink: Sink,
         dead_letters: DeadLetters,
         letter_breaker: LetterBreaker,
+        schema_holds: SchemaHolds,
         receipts: Receipts | None,
         topics: Topics,
         transactional: Collection[str],
@@ -71,6 +74,7 @@ class Reporter:
         self._sink = sink
         self._dead_letters = dead_letters
         self._letter_breaker = letter_breaker
+        self._schema_holds = schema_holds
         self._receipts = receipts
         whereabouts = Whereabouts(
             lookups=lookups,
@@ -79,6 +83,7 @@ class Reporter:
             sink=sink,
             dead_letters=dead_letters,
             letter_breaker=letter_breaker,
+            schema_holds=schema_holds,
             receipts=receipts,
         )
         self._topics = topics
@@ -88,6 +93,7 @@ class Reporter:
         self._told: dict[str, Hold] = {}
         self._told_of_api: Hold | None = None
         self._told_of_topics: set[str] = set()
+        self._told_of_schemas: set[tuple[str, str]] = set()
         self._told_of_commits = False
 
     def report(self, *, is_member: bool) -> Snapshot:
@@ -95,6 +101,7 @@ class Reporter:
         self._tell_of_accounts()
         self._tell_of_api()
         self._tell_of_topics()
+        self._tell_of_schemas()
         self._tell_of_commits()
         now_s = self._clock.monotonic_s()
         books = self._books
@@ -176,6 +183,18 @@ class Reporter:
             )
             self._told_of_topics.add(topic)
 
+    def _tell_of_schemas(self) -> None:
+        for about in self._schema_holds.problems.keys() - self._told_of_schemas:
+            topic, schema_name = about
+            _log.error(
+                "schema_incompatible",
+                topic=topic,
+                record=schema_name,
+                problems=list(self._schema_holds.problems[about]),
+                remedy="its partitions are read no further; mend the mapping, or have the field restored; then restart",
+            )
+            self._told_of_schemas.add(about)
+
     def _tell_of_commits(self) -> None:
         overdue = self._source.holds.get(HoldCause.COMMITS, 0)
         if overdue and not self._told_of_commits:
@@ -185,7 +204,7 @@ class Reporter:
         self._told_of_commits = bool(overdue)
 
     def _holds(self) -> dict[HoldCause, int]:
-        holds = self._lookups.holds | self._source.holds
+        holds = self._lookups.holds | self._schema_holds.holds | self._source.holds
         if self._letter_breaker.open:
             holds[HoldCause.DEAD_LETTER_BREAKER] = len(self._letter_breaker.open)
         if self._dead_letters.hold is not None:

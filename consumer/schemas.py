@@ -7,26 +7,41 @@ import re
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import fastavro
 
-from consumer.errors import ContractError
-
-BundledName = Literal["order", "visit"]
+from consumer.config import BundledName
+from consumer.errors import ConfigError, ContractError
 
 _FIELD = re.compile(r" on field (\w+)$")
 
 
 def bundled_schema(name: BundledName) -> dict[str, Any]:
     """The schema as it stands in its file, parsed as JSON and nothing more; the caller owns the copy."""
-    schema: dict[str, Any] = json.loads((_directory() / f"{name}.avsc").read_text(encoding="utf-8"))
-    return schema
+    return read_schema(_directory() / f"{name}.avsc")
 
 
 def mapping_file(name: BundledName) -> Path:
     """The bundled mapping of records of this schema."""
     return _directory() / f"{name}.yaml"
+
+
+def read_schema(file: Path) -> dict[str, Any]:
+    """The schema of a record as it stands in a file, parsed as JSON and nothing more.
+
+    Raises:
+        ConfigError: The file cannot be read, or is not JSON of the form of a record's schema.
+    """
+    try:
+        schema = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([f"{file}: cannot be read: {error.strerror}"]) from None
+    except (ValueError, RecursionError):
+        raise ConfigError([f"{file}: is not JSON; it should be an Avro schema"]) from None
+    if not isinstance(schema, dict) or schema.get("type") != "record":
+        raise ConfigError([f"{file}: is not the Avro schema of a record"])
+    return schema
 
 
 def _directory() -> Path:

@@ -121,6 +121,8 @@ class Tallies:
     """Optional fields that were shortened or left out, by name."""
     remarks: Counter[str] = field(default_factory=Counter)
     """Pinterest's warnings about accepted events, by the field they name."""
+    lacks: Counter[str] = field(default_factory=Counter)
+    """Fields that a mapping would like to read and a writer's schema does not have, by topic; once a schema."""
     coverage: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     """Accepted events by ad account, event name and the components they carry (`pinterest/components.py`)."""
     ages: Histogram = field(default_factory=lambda: Histogram(AGE_BOUNDS_S))
@@ -168,6 +170,7 @@ class Tallies:
             self.durations.copy(),
             Counter(self.clipped),
             Counter(self.remarks),
+            Counter(self.lacks),
             Counter(self.coverage),
             self.ages.copy(),
             self.last_accepted_wall_s,

@@ -191,6 +191,13 @@ METRICS: tuple[Metric, ...] = (
         lambda s: [(n, {"field": name}) for name, n in s.tallies.remarks.items()],
     ),
     Metric(
+        "schema_fields_missing",
+        "counter",
+        "{field}",
+        "Fields that a mapping reads and a writer's schema does not have, once for each schema; events go without.",
+        lambda s: [(n, {"topic": topic}) for topic, n in s.tallies.lacks.items()],
+    ),
+    Metric(
         "commit_failures",
         "counter",
         "{commit}",

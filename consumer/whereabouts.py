@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from consumer.letter_breaker import LetterBreaker
 from consumer.records import HoldCause, Record, Wait
+from consumer.schema_holds import SchemaHolds
 from consumer.stages.batcher import Batcher, Repeats
 from consumer.stages.deadletter import DeadLetters
 from consumer.stages.lookups import Lookups
@@ -34,6 +35,7 @@ class Whereabouts:
         dead_letters: Letters not yet safe.
         receipts: Receipts not yet safe, if they are written.
         letter_breaker: Letters that are withheld.
+        schema_holds: Records of schemas that their mapping does not fit.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Whereabouts:
         dead_letters: DeadLetters,
         receipts: Receipts | None,
         letter_breaker: LetterBreaker,
+        schema_holds: SchemaHolds,
     ) -> None:
         self._lookups = lookups
         self._repeats = repeats
@@ -54,6 +57,7 @@ class Whereabouts:
         self._dead_letters = dead_letters
         self._receipts = receipts
         self._letter_breaker = letter_breaker
+        self._schema_holds = schema_holds
 
     def find(self, wanted: Set[Record]) -> dict[Record, Place]:
         """Where these are. What is nowhere is lost to us: a defect."""
@@ -71,6 +75,8 @@ class Whereabouts:
             yield event.record, Place(why, event.ad_account_id)
         for letter in self._letter_breaker.find(wanted):
             yield letter.record, Place(HoldCause.DEAD_LETTER_BREAKER, letter.ad_account_id)
+        for record in self._schema_holds.find(wanted):
+            yield record, Place(HoldCause.SCHEMA_INCOMPATIBLE)
         for letter in self._dead_letters.find(wanted):
             yield letter.record, Place(self._dead_letters.hold or Wait.LETTER, letter.ad_account_id)
         if self._receipts is not None:

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from consumer.cli.check_mappings import subject_findings
 from consumer.cli.check_settings import settings_findings
-from consumer.cli.findings import Grade, table
+from consumer.cli.findings import Finding, Grade, table
 from consumer.config_sources import describe, load_config
+from consumer.errors import ConfigError
 from consumer.logs import configure_logs
 
 
@@ -22,14 +24,29 @@ def command(
     connectivity: Annotated[
         bool, typer.Option("--connectivity", help="Also ask the brokers, the schema registry and each ad account.")
     ] = False,
+    subject: Annotated[
+        str | None,
+        typer.Option(help="Only ask whether the mapping of this subject's records bears the schema in --schema."),
+    ] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="With --subject: an Avro schema that a producer is about to write by.")
+    ] = None,
 ) -> None:
     """Print the configuration in effect, secrets masked, and what is wrong with it; all of it at once.
 
     No consumer group is joined. With --connectivity each ad account gets one event of nobody's with `test=true`,
     which Pinterest checks and does not record.
 
+    With --subject and --schema it is a gate for a producer's pipeline: it needs no brokers, no registry and no tokens,
+    and fails if the schema has lost a field that feeds money, currency, ids, time or consent.
+
     Exit code 1: a check failed. 2: the configuration cannot be read at all.
     """
+    if (subject is None) != (schema is None) or (subject is not None and connectivity):
+        raise ConfigError(["--subject and --schema go together, and without --connectivity"])
+    if subject is not None and schema is not None:
+        _end(subject_findings(load_config(config, offline=True), subject, schema))
+        return
     settings = load_config(config)
     findings = settings_findings(settings, os.environ)
     if connectivity:
@@ -41,6 +58,10 @@ def command(
         findings += connection_findings(settings)
         findings += account_findings(settings)
     print(describe(settings))
+    _end(findings)
+
+
+def _end(findings: list[Finding]) -> None:
     print(table(findings))
     if any(finding.grade is Grade.FAIL for finding in findings):
         raise typer.Exit(1)

@@ -7,17 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import fastavro
-
+from consumer.cli.check_mappings import mapping_findings
 from consumer.cli.findings import Finding, fail, ok, warn
 from consumer.config import NOT_ADVERTISED, Config
 from consumer.config_sources import ignored_names
 from consumer.errors import ConfigError
 from consumer.pinterest.auth import shared_token_file, token_problem
+from consumer.pinterest.events import has_identity
 from consumer.pinterest.token_store import ACCESS_TOKEN
-from consumer.schemas import bundled_schema
 from consumer.stages.decoder import Decoder
-from consumer.stages.mapper import Mapper
 
 
 def settings_findings(config: Config, environ: Mapping[str, str]) -> list[Finding]:
@@ -29,6 +27,7 @@ def settings_findings(config: Config, environ: Mapping[str, str]) -> list[Findin
         *_tokens(config),
         *_files(config),
         *_topics(config),
+        *_privacy(config),
         *_stopping(config),
         *_pinterest(config),
         *_kafka(config),
@@ -124,14 +123,22 @@ def _files(config: Config) -> Iterator[Finding]:
 def _topics(config: Config) -> Iterator[Finding]:
     try:
         Decoder(config.topics)
-        Mapper(config)
+        found = list(mapping_findings(config))
     except ConfigError as error:
         yield from (fail("topics", problem) for problem in error.problems)
         return
-    for mapping in sorted({topic.mapping for topic in config.topics.values()}):
-        fastavro.parse_schema(bundled_schema(mapping))
-    chosen = ", ".join(f"{name} by the {topic.mapping} mapping" for name, topic in config.topics.items())
-    yield ok("topics", chosen)
+    chosen = (f"{name} by {', '.join(topic.mappings) or 'no mapping'}" for name, topic in config.topics.items())
+    yield ok("topics", "; ".join(chosen))
+    yield from found
+
+
+def _privacy(config: Config) -> Iterator[Finding]:
+    if not has_identity(dict.fromkeys(config.privacy.fields, True)):
+        yield fail(
+            "privacy",
+            "privacy.fields lets nothing through by which Pinterest could know a person, so every event would be "
+            "skipped as no_identity: add em, or hashed_maids, or both client_ip_address and client_user_agent",
+        )
 
 
 def _stopping(config: Config) -> Iterator[Finding]:

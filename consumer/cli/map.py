@@ -10,12 +10,22 @@ from typing import Annotated, Any, assert_never
 import orjson
 import typer
 
-from consumer.avro_json import from_json
+from consumer.cli.records_of_topics import records_of
 from consumer.config import Config
 from consumer.config_sources import load_config
 from consumer.errors import ConfigError
-from consumer.records import DeadLetterReason, Decoded, Invalid, MapOutcome, Mapped, Skipped, SkipReason
-from consumer.schemas import bundled_schema
+from consumer.json_records import JsonRecords
+from consumer.mapping.examples import answer_of
+from consumer.records import (
+    DeadLetterReason,
+    Decoded,
+    Incompatible,
+    Invalid,
+    MapOutcome,
+    Mapped,
+    Skipped,
+    SkipReason,
+)
 from consumer.stages.mapper import Mapper
 from consumer.timing import SystemClock
 
@@ -24,6 +34,9 @@ def map_command(
     topic: Annotated[str, typer.Option(help="Topic of the configuration whose mapping applies.")],
     file: Annotated[str, typer.Argument(metavar="FILE", help="Records as JSON lines, `-` for standard input.")],
     *,
+    record: Annotated[
+        str | None, typer.Option(help="Full name of the records' type, where the topic has several.", metavar="NAME")
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also say which rule decided, and what was shortened or left out.")
     ] = False,
@@ -31,15 +44,11 @@ def map_command(
 ) -> None:
     """Map records given as JSON lines, and print one JSON line for each: the event, or why there is none."""
     settings = load_config(config, offline=True)
-    if topic not in settings.topics:
-        known = ", ".join(sorted(settings.topics))
-        raise ConfigError([f"--topic: `{topic}` is not configured; take one of {known}"])
-    schema = bundled_schema(settings.topics[topic].mapping)
+    records = records_of(settings, topic, record)
     mapper, clock = Mapper(settings), SystemClock()
     for number, line in _lines(file):
-        decoded = Decoded(f"{schema['namespace']}.{schema['name']}", _record(schema, line, number))
-        outcome = mapper.map(topic, decoded, [], clock.wall_s())
-        answer = _answer(outcome)
+        outcome = mapper.map(topic, _record(records, line, number), [], clock.wall_s())
+        answer = answer_of(outcome)
         if explain:
             answer |= _explanation(outcome, settings)
         sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
@@ -57,27 +66,13 @@ def _lines(file: str) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _record(schema: dict[str, Any], line: bytes, number: int) -> dict[str, Any]:
+def _record(records: JsonRecords, line: bytes, number: int) -> Decoded:
     try:
-        return from_json(schema, orjson.loads(line))
+        return records.record(orjson.loads(line))
     except orjson.JSONDecodeError:
         raise ConfigError([f"line {number} is not JSON; give one JSON object per line"]) from None
     except ConfigError as error:
         raise ConfigError([f"line {number}: {problem}" for problem in error.problems]) from None
-
-
-def _answer(outcome: MapOutcome) -> dict[str, Any]:
-    match outcome:
-        case Mapped():
-            return {"ad_account_id": outcome.ad_account_id, "event": outcome.payload}
-        case Skipped(reason):
-            return {"skipped": reason}
-        case Invalid(problems, DeadLetterReason.INVALID):
-            return {"invalid": list(problems)}
-        case Invalid(problems, reason):
-            return {"invalid": [f"{reason}: {problem}" for problem in problems]}
-        case _:
-            assert_never(outcome)
 
 
 def _explanation(outcome: MapOutcome, settings: Config) -> dict[str, Any]:
@@ -88,6 +83,8 @@ def _explanation(outcome: MapOutcome, settings: Config) -> dict[str, Any]:
             return {"rule": _rule_behind(reason, settings)}
         case Invalid(_, reason):
             return {"rule": _DEAD_LETTER_RULES[reason]}
+        case Incompatible():
+            return {"rule": "the schema lacks what the mapping must have; a topic's partition would be held"}
         case _:
             assert_never(outcome)
 

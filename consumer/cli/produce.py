@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,18 +18,21 @@ from rich.console import Console
 from rich.progress import track
 
 from consumer.avro_json import from_json
-from consumer.config import Config, Topic
+from consumer.cli.records_of_topics import records_of, topic_named
+from consumer.config import BundledName, Config, Topic
 from consumer.config_sources import load_config
 from consumer.demo.encoding import SampleEncoder
 from consumer.demo.ordinary import key_of_order, key_of_visit
 from consumer.demo.publishing import Encodes, Publisher, new_producer
-from consumer.demo.samples import Rules, Sample
+from consumer.demo.samples import Fields, Rules, Sample
 from consumer.demo.traffic import orders, visits
 from consumer.errors import ConfigError
 from consumer.registry import register_schema
-from consumer.schemas import Encoder, bundled_schema
+from consumer.schemas import Encoder, read_schema
 
 DEFAULT_COUNT = 1_000
+_KEYS: Mapping[BundledName, Callable[[Fields], bytes]] = {"order": key_of_order, "visit": key_of_visit}
+"""By mapping: the key of a record. Records of other schemas have none, and go to any partition."""
 
 
 def produce(
@@ -46,6 +49,9 @@ def produce(
     with_rejected: Annotated[
         bool, typer.Option("--with-rejected", help="Some orders are for an emulator that is told to reject them.")
     ] = False,
+    record: Annotated[
+        str | None, typer.Option(help="Full name of the records' type, where the topic has several.", metavar="NAME")
+    ] = None,
     manifest: Annotated[
         Path | None, typer.Option(help="Write a JSON line per record: where it is, what must become of it.")
     ] = None,
@@ -58,15 +64,17 @@ def produce(
     if file is not None and count is not None:
         raise ConfigError(["give either a FILE of records or --count of invented ones, not both"])
     settings = load_config(config)
-    chosen = _chosen_topic(settings, topic)
+    chosen = topic_named(settings, topic)
     if not allow_remote:
         _refuse_remote(settings.kafka.bootstrap_servers)
-    schema = _schema_of(chosen)
+    schema = _schema_of(settings, topic, record)
     samples: Iterable[Sample]
     if file is not None:
         samples = given = _given(file, topic, chosen, schema)
         total = len(given)
     else:
+        if chosen.bundled is None:
+            raise ConfigError([f"topic `{topic}` has a schema of your own; give a FILE of records, as none are known"])
         total = count or DEFAULT_COUNT
         samples = _invented(settings, topic, chosen, total, seed=seed, accounts=accounts, with_rejected=with_rejected)
     began_s = time.monotonic()
@@ -78,12 +86,6 @@ def produce(
                 publisher.publish(sample)
                 outcomes[(sample.expect or "unknown").partition(":")[0]] += 1
     print(_summary(topic, outcomes, time.monotonic() - began_s), file=sys.stderr)
-
-
-def _chosen_topic(settings: Config, name: str) -> Topic:
-    if name not in settings.topics:
-        raise ConfigError([f"--topic: `{name}` is not configured; take one of {', '.join(sorted(settings.topics))}"])
-    return settings.topics[name]
 
 
 def _refuse_remote(bootstrap_servers: str) -> None:
@@ -109,21 +111,18 @@ def _is_loopback(server: str) -> bool:
         return False
 
 
-def _schema_of(topic: Topic) -> dict[str, Any]:
-    if topic.schema_file is None:
-        return bundled_schema(topic.mapping)
-    try:
-        schema: dict[str, Any] = json.loads(topic.schema_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError([f"the `schema_file` cannot be read as JSON ({type(error).__name__})"]) from None
-    return schema
+def _schema_of(settings: Config, name: str, record: str | None) -> dict[str, Any]:
+    file = settings.topics[name].schema_file
+    return records_of(settings, name, record).schema if file is None else read_schema(file)
 
 
 def _encoder(settings: Config, name: str, topic: Topic, schema: dict[str, Any], *, is_invented: bool) -> Encodes:
     if topic.wire_format == "avro":
         return Encoder(schema, schema_id=None)
     schema_id = register_schema(settings.schema_registry, f"{name}-value", schema)
-    return SampleEncoder(topic.mapping, schema_id=schema_id) if is_invented else Encoder(schema, schema_id=schema_id)
+    if is_invented and topic.bundled is not None:
+        return SampleEncoder(topic.bundled, schema_id=schema_id)
+    return Encoder(schema, schema_id=schema_id)
 
 
 def _invented(
@@ -141,7 +140,7 @@ def _given(file: str, name: str, topic: Topic, schema: dict[str, Any]) -> list[S
     Raises:
         ConfigError: Every line that is not a record of the schema; nothing was sent then.
     """
-    key_of = key_of_order if topic.mapping == "order" else key_of_visit
+    key_of = None if topic.bundled is None else _KEYS[topic.bundled]
     samples: list[Sample] = []
     problems: list[str] = []
     for number, line in enumerate(_lines(file), 1):
@@ -154,7 +153,7 @@ def _given(file: str, name: str, topic: Topic, schema: dict[str, Any]) -> list[S
         except ConfigError as error:
             problems += [f"line {number}: {problem}" for problem in error.problems]
         else:
-            samples.append(Sample(name, key_of(fields), [], fields, event_id=None, expect=None))
+            samples.append(Sample(name, key_of and key_of(fields), [], fields, event_id=None, expect=None))
     if problems:
         raise ConfigError(problems)
     return samples

@@ -7,8 +7,9 @@ from typing import Any
 
 import fastavro
 
+from consumer.config import BundledName
 from consumer.demo.samples import Fields
-from consumer.schemas import BundledName, bundled_schema, frame
+from consumer.schemas import bundled_schema, frame
 
 _MOST_REMEMBERED = 20_000
 _NULL = b"\0"  # null is the first branch of its union: its number, and nothing else

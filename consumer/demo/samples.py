@@ -33,7 +33,7 @@ class Sample:
     """One Kafka record to be, and what must become of it."""
 
     topic: str
-    key: bytes
+    key: bytes | None
     headers: Headers
     fields: Fields | None
     """Ready for Avro; None for a tombstone, and where `raw` stands instead."""

@@ -8,25 +8,43 @@ from typing import Any
 import orjson
 
 from consumer import __version__
-from consumer.config import Config
+from consumer.config import BUNDLED_MAPPINGS, Config
+from consumer.errors import ConfigError
+from consumer.mapping.catalogue import file_of
 
 _LENGTH = 16
+_OF_TOPICS = {"mapping", "records", "other"}
 
 
 def mapping_digest(config: Config) -> str:
     """The first 16 hexadecimal digits of a SHA-256 over the mapping code's release and the settings that shape events.
 
-    The settings are which mapping each topic takes, and the sections `events`, `privacy`, `routing` and `dedup` with
-    their defaults, as JSON with sorted keys; where the order of a list means nothing, it is sorted too. How records
-    are read, batched and sent changes nothing of an event, and nothing of this.
+    The settings are which mapping the records of each topic take, the mapping files that do not come along with the
+    release, byte for byte, and the sections `events`, `privacy`, `routing` and `dedup` with their defaults, as JSON
+    with sorted keys; where the order of a list means nothing, it is sorted too. How records are read, batched and sent
+    changes nothing of an event, and nothing of this.
+
+    Raises:
+        ConfigError: A mapping file cannot be read.
     """
     decides = {
         "release": __version__,
-        "topics": {name: topic.mapping for name, topic in config.topics.items()},
+        "topics": {name: topic.model_dump(include=_OF_TOPICS) for name, topic in config.topics.items()},
+        "files": {name: _content(name) for topic in config.topics.values() for name in topic.mappings},
         **config.model_dump(mode="json", include={"events", "privacy", "routing", "dedup"}),
     }
     text = orjson.dumps(_in_order(decides), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()[:_LENGTH]
+
+
+def _content(mapping: str) -> str | None:
+    """A digest of a mapping file; None of those that the release stands for."""
+    if mapping in BUNDLED_MAPPINGS:
+        return None
+    try:
+        return hashlib.sha256(file_of(mapping).read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError([f"{mapping}: cannot be read: {error.strerror}"]) from None
 
 
 def _in_order(value: Any) -> Any:

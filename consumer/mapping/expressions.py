@@ -25,17 +25,9 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Text with values in it. Without one that it needs there is no text at all."""
+    """Text with values in it. Without one that it needs there is no text at all; an optional one counts as empty."""
 
-    parts: tuple[str | Slot, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A value within a template; one that is optional counts as empty text where it is absent."""
-
-    path: Path
-    is_optional: bool
+    parts: tuple[str | Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +105,14 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Has:
+    """The value is an array, and this text is in it."""
+
+    of: Expression
+    value: Constant | Setting
+
+
+@dataclass(frozen=True, slots=True)
 class Present:
     """There is a value, and it is not blank or an empty array."""
 
@@ -147,14 +147,14 @@ class Either:
     of: tuple[Condition, ...]
 
 
-Condition = IsTrue | OneOf | Present | Compared | Not | Both | Either
+Condition = IsTrue | OneOf | Has | Present | Compared | Not | Both | Either
 
 
 def needed_paths(expression: Expression) -> Iterator[Path]:
     """Paths of which there must be a value for the expression to have one, alternatives among them."""
     match expression:
         case Template(parts):
-            yield from (slot.path for slot in parts if isinstance(slot, Slot) and not slot.is_optional)
+            yield from (part for part in parts if isinstance(part, Path) and not part.is_optional)
         case First(of) | All(of):
             for each in of:
                 yield from needed_paths(each)
@@ -172,7 +172,7 @@ def paths_in(part: Expression | Condition) -> Iterator[Path]:
         case Constant() | Setting():
             return
         case Template(parts):
-            yield from (slot.path for slot in parts if isinstance(slot, Slot))
+            yield from (part for part in parts if isinstance(part, Path))
         case Call(_, _, arguments):
             yield from arguments
         case If(condition, then):
@@ -181,5 +181,15 @@ def paths_in(part: Expression | Condition) -> Iterator[Path]:
         case First(of) | All(of) | Both(of) | Either(of):
             for each in of:
                 yield from paths_in(each)
-        case Table(of) | Local(of) | Counted(of) | IsTrue(of) | OneOf(of) | Present(of) | Compared(of) | Not(of):
+        case (
+            Table(of)
+            | Local(of)
+            | Counted(of)
+            | IsTrue(of)
+            | OneOf(of)
+            | Has(of)
+            | Present(of)
+            | Compared(of)
+            | Not(of)
+        ):
             yield from paths_in(of)

@@ -28,6 +28,7 @@ from consumer.mapping.expressions import (
     Either,
     Expression,
     First,
+    Has,
     If,
     IsTrue,
     Local,
@@ -35,7 +36,6 @@ from consumer.mapping.expressions import (
     OneOf,
     Present,
     Setting,
-    Slot,
     Table,
     Template,
 )
@@ -71,7 +71,7 @@ _BESIDE: Mapping[str, tuple[str, ...]] = {
 }
 """What an expression may be, and what may stand beside it."""
 _HEADS = tuple(_BESIDE)
-_TESTS = ("is", "in", "present", "above", "below")
+_TESTS = ("is", "in", "has", "present", "above", "below")
 _UNITS = ("minor", "major", "micros")
 
 
@@ -89,6 +89,10 @@ class MappingFile:
     """What one file says."""
 
     file: FilePath
+    schema: FilePath | None
+    """The Avro schema of the records that it is for; they may be written by others as well."""
+    examples: FilePath | None
+    """Records of that schema, and what must become of them."""
     root: Path | None
     """Of an envelope: the record within it that all other paths start from."""
     skip: tuple[SkipRule, ...]
@@ -140,7 +144,7 @@ class _Reader:
 
     def mapping(self) -> MappingFile:
         values = self.file.values
-        self._try(self._known, values, (), ("version", "root", "skip", *SECTIONS))
+        self._try(self._known, values, (), ("version", "schema", "examples", "root", "skip", *SECTIONS))
         if values.get("version") != VERSION:
             self._refuse(("version",), f"must be {VERSION}, the version of the language that this program reads")
         said = {target.key: given for target in TARGETS.values() if (given := self._given(target)) is not None}
@@ -149,6 +153,8 @@ class _Reader:
         each = lines.get("each")
         mapping = MappingFile(
             file=self.file.path,
+            schema=self._beside("schema"),
+            examples=self._beside("examples"),
             root=self._try(_path, values["root"], ("root",)) if "root" in values else None,
             skip=tuple(self._rules(values.get("skip"))),
             targets={key: expression for key, expression in found.items() if expression is not None},
@@ -159,6 +165,13 @@ class _Reader:
         )
         self._is_whole(mapping, frozenset(said))
         return mapping
+
+    def _beside(self, key: str) -> FilePath | None:
+        """A file named by this one, from whose directory its name starts."""
+        if key not in self.file.values:
+            return None
+        name = self._try(_text, self.file.values[key], (key,))
+        return None if name is None else self.file.path.parent / name
 
     def _section(self, name: str) -> Mapping[str, Any]:
         """Its keys; none of a section that is absent or none."""
@@ -203,6 +216,8 @@ class _Reader:
             self._refuse(("consent", "not_required"), "contradicts the rules beside it; keep one of them")
         if "custom_data.currency" not in said and any(TARGETS[key].takes is Takes.AMOUNT for key in said):
             self._refuse(("custom_data", "currency"), "must be said where there are amounts of money")
+        if mapping.examples is not None and mapping.schema is None:
+            self._refuse(("examples",), "needs `schema`, the file by which the examples' records are read")
         if "custom_data.value" in said and any(key.startswith("totals.") for key in said):
             self._refuse(("custom_data", "value"), "is worked out from `totals`; keep one of them")
 
@@ -264,7 +279,14 @@ def _headed(given: Mapping[str, Any], at: KeyPath, target: Target) -> Expression
                 raise _Wrong(inner, f"{target.key} takes one value; write a list of fallbacks instead")
             return All(_several(value, inner, target))
         case _:
-            return If(_condition(value, inner), _expression(given.get("then"), (*at, "then"), target))
+            return If(_condition(value, inner), _then(given.get("then"), (*at, "then"), target))
+
+
+def _then(given: Any, at: KeyPath, target: Target) -> Expression:
+    """What holds under a condition: there even consent may be a constant, as the condition is what differs."""
+    if isinstance(given, Mapping) and given.keys() == {"constant"} and target.section == "consent":
+        return Constant(_meant(given["constant"], (*at, "constant"), target))
+    return _expression(given, at, target)
 
 
 def _refined(of: Expression, given: Mapping[str, Any], at: KeyPath, target: Target) -> Expression:
@@ -310,13 +332,13 @@ def _constant(given: Any, at: KeyPath, target: Target) -> Constant:
 
 def _template(given: Any, at: KeyPath) -> Template:
     text = _text(given, at)
-    parts: list[str | Slot] = []
+    parts: list[str | Path] = []
     for number, piece in enumerate(re.split(r"[{}]", text)):
         if number % 2:
-            parts.append(Slot(_path(piece.removesuffix("?"), at), is_optional=piece.endswith("?")))
+            parts.append(_path(piece, at))
         elif piece:
             parts.append(piece)
-    slots = [part for part in parts if isinstance(part, Slot)]
+    slots = [part for part in parts if isinstance(part, Path)]
     if re.sub(r"[^{}]", "", text) != "{}" * len(slots) or not slots:
         raise _Wrong(at, "must have paths in braces, as in {merchant_id?}:{order_id}; `?` lets one be absent")
     if all(slot.is_optional for slot in slots):
@@ -409,6 +431,8 @@ def _test(given: Mapping[str, Any], at: KeyPath) -> Condition:
             if not isinstance(value, list) or not value:
                 raise _Wrong(inner, "must be a list of values")
             return OneOf(path, tuple(_compared_with(each, inner) for each in value))
+        case "has":
+            return Has(path, _compared_with(value, inner))
         case "present":
             is_there = Present(path)
             return is_there if _choice(value, inner, ("true", "false")) == "true" else Not(is_there)

@@ -59,6 +59,8 @@ class Path:
     steps: tuple[Step, ...]
     is_absolute: bool = False
     """From the whole of what the message holds, not from the `root` or the line."""
+    is_optional: bool = False
+    """Is it all the same whether a schema knows it, and in a template, whether there is a value?"""
 
     def __str__(self) -> str:
         return ("$" if self.is_absolute else "") + "".join(map(str, self.steps)).removeprefix(
@@ -69,6 +71,8 @@ class Path:
 def parse_path(text: str) -> Path | str:
     """Read a path as it is written in a mapping, or say what is wrong with it."""
     steps: list[Step] = []
+    is_optional = text.endswith("?")
+    text = text.removesuffix("?")
     is_absolute = text.startswith("$.")
     at = 1 if is_absolute else 0
     while at < len(text):
@@ -83,7 +87,7 @@ def parse_path(text: str) -> Path | str:
         if step is None:
             return f'`[{found["selector"]}]` selects nothing; write [0], [*], [only], [name=value] or ["key"]'
         steps.append(step)
-    return Path(tuple(steps), is_absolute) if steps else "is empty; write the path of a field"
+    return Path(tuple(steps), is_absolute, is_optional) if steps else "is empty; write the path of a field"
 
 
 def _selected(text: str) -> Step | None:

@@ -264,6 +264,16 @@ def compared(value: Any, bound: Decimal, path: str, problems: list[str], *, is_a
     return number is not None and (number > bound if is_above else number < bound)
 
 
+def has(value: Any, wanted: frozenset[str], path: str, problems: list[str]) -> bool:
+    """Is one of these texts among those of an array?"""
+    if value is None:
+        return False
+    if not isinstance(value, list):
+        _note(value, "an array", path, problems)
+        return False
+    return any(word(each, path, problems) in wanted for each in value)
+
+
 def is_present(value: Any) -> bool:
     return value is not None and value != [] and not (isinstance(value, str) and not value.strip())
 

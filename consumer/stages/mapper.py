@@ -7,9 +7,10 @@ from decimal import Decimal
 import orjson
 
 from consumer.config import Config
+from consumer.mapping.catalogue import Catalogue
 from consumer.mapping.compiler import Compiled, compile_mapping
 from consumer.mapping.compose import compose, custom_data_of
-from consumer.mapping.language import MappingFile, read_mapping
+from consumer.mapping.language import MappingFile
 from consumer.mapping.reading import missing
 from consumer.mapping.rules import Rules, Terms
 from consumer.mapping.shapes import ANYTHING, Shape
@@ -19,7 +20,9 @@ from consumer.records import (
     Decoded,
     Event,
     Headers,
+    Incompatible,
     Invalid,
+    Lack,
     MapOutcome,
     Mapped,
     Record,
@@ -27,7 +30,8 @@ from consumer.records import (
     Skipped,
     SkipReason,
 )
-from consumer.schemas import mapping_file
+
+_Plan = tuple[MappingFile, Compiled] | Skipped | Invalid | Incompatible
 
 
 class Mapper:
@@ -44,9 +48,10 @@ class Mapper:
         self._settings = {"events.checkout_on": config.events.checkout_on}
         self._unit = config.events.integer_amounts
         self._allowed = frozenset[str](config.privacy.fields)
-        read = {name: read_mapping(mapping_file(name)) for name in {t.mapping for t in config.topics.values()}}
-        self._mappings: dict[str, MappingFile] = {name: read[topic.mapping] for name, topic in config.topics.items()}
-        self._compiled: dict[tuple[str, RecordSchema | None], Compiled] = {}
+        self._catalogue = Catalogue(config.topics)
+        self._plans: dict[tuple[str, RecordSchema | str], _Plan] = {}
+        """By topic, and by schema or, where none is known, by the record's name."""
+        self._lacks: list[Lack] = []
 
     def map(self, topic: str, decoded: Decoded, headers: Headers, now_s: float) -> MapOutcome:
         """What becomes of one record; the questions and their order stand in `mapping/rules.py`.
@@ -57,22 +62,41 @@ class Mapper:
             headers: Of its message; one may name the ad account.
             now_s: Unix seconds.
         """
-        mapping = self._mappings.get(topic)
-        if mapping is None:
-            return Invalid(("topic: has no mapping; add it to `topics`, or leave its records alone",))
-        compiled = self._compiled.get((topic, decoded.schema)) or self._compile(topic, mapping, decoded.schema)
+        plan = self._plans.get((topic, decoded.schema or decoded.schema_name)) or self._plan(topic, decoded)
+        if not isinstance(plan, tuple):
+            return plan
         problems: list[str] = []
-        outcome = self._outcome(mapping, compiled, decoded, headers, now_s, problems)
+        outcome = self._outcome(*plan, decoded, headers, now_s, problems)
         if problems:
             # Also of a record that was to be skipped: the answer may rest on the very field that could not be read.
             return Invalid(tuple(dict.fromkeys(problems)))
         return outcome
 
-    def _compile(self, topic: str, mapping: MappingFile, schema: RecordSchema | None) -> Compiled:
+    def take_lacks(self) -> list[Lack]:
+        """What schemas were found to lack since the last call, and events do without."""
+        taken, self._lacks = self._lacks, []
+        return taken
+
+    def compile(self, mapping: MappingFile, schema: RecordSchema | None) -> Compiled:
+        """A mapping for the records of a schema, under this configuration; without one, for whatever may come."""
         shape = ANYTHING if schema is None else Shape(schema.definition, schema.named)
-        compiled = compile_mapping(mapping, shape, settings=self._settings, unit=self._unit, allowed=self._allowed)
-        self._compiled[topic, schema] = compiled
-        return compiled
+        return compile_mapping(mapping, shape, settings=self._settings, unit=self._unit, allowed=self._allowed)
+
+    def _plan(self, topic: str, decoded: Decoded) -> _Plan:
+        """What becomes of all records of this schema: learnt once, at the first of them."""
+        plan = self._planned(topic, decoded)
+        self._plans[topic, decoded.schema or decoded.schema_name] = plan
+        return plan
+
+    def _planned(self, topic: str, decoded: Decoded) -> _Plan:
+        mapping = self._catalogue.mapping_for(topic, decoded.schema_name)
+        if not isinstance(mapping, MappingFile):
+            return mapping
+        compiled = self.compile(mapping, decoded.schema)
+        if vital := [str(finding) for finding in compiled.findings if finding.is_vital]:
+            return Incompatible(tuple(vital))
+        self._lacks += (Lack(topic, decoded.schema_name, str(finding)) for finding in compiled.findings)
+        return mapping, compiled
 
     def _outcome(
         self,

@@ -37,7 +37,8 @@ class _Topic:
     """One topic's endless samples, and where they go."""
 
     def __init__(self, config: Config, name: str, producer: Producer, manifest: Path, *, accounts: int) -> None:
-        mapping = config.topics[name].mapping
+        mapping = config.topics[name].bundled
+        assert mapping is not None
         schema_id = register_schema(config.schema_registry, f"{name}-value", bundled_schema(mapping))
         self._file = manifest.open("wb", buffering=0)  # the judge reads along
         self.publisher = Publisher(producer, SampleEncoder(mapping, schema_id=schema_id), self._file)

@@ -33,6 +33,7 @@ _SNAPSHOT = Snapshot(
         retries=Counter({"throttled": 1}),
         clipped=Counter({"language": 1}),
         remarks=Counter({"currency": 1}),
+        lacks=Counter({"orders": 1}),
         coverage=Counter({("549755885175", "checkout", 1): 1}),
     ),
     ledger={"total": {"imbalance": 0}, "partitions": {"orders[0]": {"gaps": 1, "expired": 1}}},

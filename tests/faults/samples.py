@@ -39,7 +39,8 @@ def write(
     """
     topic, seed = world.topics[kind], next(_SEEDS)
     config = load_config(environ=world.environment())
-    mapping = config.topics[topic].mapping
+    mapping = config.topics[topic].bundled
+    assert mapping is not None
     encoder: Encodes
     if writer is None:
         encoder = SampleEncoder(mapping, schema_id=register(world, kind, bundled_schema(mapping)))

@@ -21,8 +21,8 @@ from uuid import UUID
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from consumer.config import UserDataField
-from consumer.schemas import BundledName, bundled_schema
+from consumer.config import BundledName, UserDataField
+from consumer.schemas import bundled_schema
 
 NOW_S = 1_750_000_000.0
 NOW = datetime.fromtimestamp(NOW_S, UTC)

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 from hypothesis import strategies as st
 
-from consumer.schemas import BundledName
+from consumer.config import BundledName
 from tests.harness.arbitrary import Record, likely_record, sent_record
 
 

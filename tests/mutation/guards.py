@@ -6,6 +6,7 @@ from tests.mutation.guard import Guard
 
 PIPELINE = "tests/unit/test_pipeline.py"
 ISOLATION = "tests/unit/test_pipeline_isolation.py"
+SCHEMAS = "tests/unit/test_pipeline_schemas.py"
 OFFSETS = "tests/unit/stages/test_offsets.py"
 SOURCE = "tests/integration/test_source.py"
 BATCHER = "tests/unit/stages/test_batcher.py"
@@ -420,6 +421,22 @@ HARM_STAYS_WHERE_IT_IS = (
         "            wait.since_s = now_s\n",
         "            wait.since_s = -1e9\n",
         ("tests/unit/stages/test_lookups.py::test_time_without_the_registry_does_not_count_as_grace",),
+    ),
+    Guard(
+        "records of a schema that has lost a vital field wait",
+        "P1",
+        "consumer/stages/mapper.py",
+        "        if vital := [str(finding) for finding in compiled.findings if finding.is_vital]:\n",
+        "        if vital := []:\n",
+        (f"{SCHEMAS}::test_without_a_vital_field_the_partition_is_held_and_nothing_is_settled",),
+    ),
+    Guard(
+        "records that wait for a mapping go to the next owner",
+        "P1",
+        "consumer/pipeline.py",
+        "(*self._lookups.abandon(leaving), *self._schema_holds.abandon(leaving))",
+        "self._lookups.abandon(leaving)",
+        (f"{SCHEMAS}::test_when_the_partition_leaves_the_next_owner_reads_its_records_again",),
     ),
 )
 

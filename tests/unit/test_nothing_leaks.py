@@ -10,10 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumer.config import BundledName
 from consumer.letters import letter_headers
 from consumer.pinterest.answers import Ambiguous, Judged, Refused, read_answer
-from consumer.records import Assignment, Decoded, Invalid, Letter, MapOutcome, Mapped, Record, Rejected, Skipped
-from consumer.schemas import BundledName
+from consumer.records import (
+    Assignment,
+    Decoded,
+    Incompatible,
+    Invalid,
+    Letter,
+    MapOutcome,
+    Mapped,
+    Record,
+    Rejected,
+    Skipped,
+)
 from consumer.stages.mapper import Mapper
 from tests.harness.arbitrary import NOW_S, bounded, configurations, damaged
 from tests.harness.planted import Person, people, records_about, urls_about, values_about
@@ -46,6 +57,8 @@ def said_of(outcome: MapOutcome) -> str:
             return repr(headers)
         case Skipped(reason):
             return reason
+        case Incompatible(problems):
+            return "; ".join(problems)
 
 
 @BOTH

@@ -16,8 +16,9 @@ import fastavro
 import pytest
 
 from consumer import schemas
+from consumer.config import BundledName
 from consumer.errors import ContractError
-from consumer.schemas import BundledName, Encoder, bundled_schema
+from consumer.schemas import Encoder, bundled_schema
 
 NAMES: tuple[BundledName, ...] = get_args(BundledName)
 Schema = Any
@@ -188,14 +189,14 @@ def test_an_installed_package_brings_its_own_copy(tmp_path: Path) -> None:
     module = tmp_path / "schemas.py"
     module.write_text(Path(schemas.__file__).read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "bundled").mkdir()
-    (tmp_path / "bundled" / "order.avsc").write_text('"string"', encoding="utf-8")
+    (tmp_path / "bundled" / "order.avsc").write_text('{"type": "record", "name": "Own"}', encoding="utf-8")
     spec = importlib.util.spec_from_file_location("installed_schemas", module)
     assert spec is not None
     assert spec.loader is not None
     installed = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(installed)
 
-    assert installed.bundled_schema("order") == "string"
+    assert installed.bundled_schema("order")["name"] == "Own"
 
 
 # --- writing -------------------------------------------------------------------------------------------------

@@ -61,6 +61,7 @@ OF_OURS_BESIDES = {
     "partitions_assigned": set(),
     "fields_clipped_total": {"field"},
     "api_warnings_total": {"field"},
+    "schema_fields_missing_total": {"topic"},
     "accounts_in_test": set(),
 }
 CLOSED = {
@@ -99,6 +100,7 @@ def busy_snapshot() -> Snapshot:
         answers=Counter({"judged": 9, "throttled": 1}),
         clipped=Counter({"language": 2}),
         remarks=Counter({"currency": 3}),
+        lacks=Counter({"orders": 2}),
         coverage=Counter({("549000000001", "checkout", 0b1000011): 4, ("549000000002", "checkout", 0b1000001): 6}),
         retries=Counter({"throttled": 1, "refused": 2}),
         ages=spread_over(AGE_BOUNDS_S, 0.5, 1.0, 4_000.0, 10_000_000.0),

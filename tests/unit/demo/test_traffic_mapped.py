@@ -11,12 +11,12 @@ from typing import Any, assert_never
 import fastavro
 import pytest
 
-from consumer.config import Config
+from consumer.config import BundledName, Config
 from consumer.demo.encoding import SampleEncoder
 from consumer.demo.samples import Rules, Sample
 from consumer.demo.traffic import orders, visits
-from consumer.records import Decoded, Invalid, MapOutcome, Mapped, Skipped
-from consumer.schemas import BundledName, bundled_schema
+from consumer.records import Decoded, Incompatible, Invalid, MapOutcome, Mapped, Skipped
+from consumer.schemas import bundled_schema
 from consumer.stages.mapper import Mapper
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -80,6 +80,8 @@ def said(outcome: MapOutcome) -> str:
             return f"skipped:{reason}"
         case Invalid(reason=reason):
             return f"dead_lettered:{reason}"
+        case Incompatible(problems):
+            return f"held: {problems}"
         case _:
             assert_never(outcome)
 

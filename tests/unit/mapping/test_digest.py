@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from consumer.config import Config
+from consumer.errors import ConfigError
 from consumer.mapping import digest
 from consumer.mapping.digest import mapping_digest
+from tests.unit.mapping.foreign import MAPPING, write_mapping
 
 SECTIONS: dict[str, Any] = {
     "kafka": {"bootstrap_servers": "127.0.0.1:9092"},
@@ -50,6 +53,26 @@ def test_a_setting_that_shapes_events_changes_it(sections: dict[str, Any]) -> No
 )
 def test_what_shapes_no_event_leaves_it_alone(sections: dict[str, Any]) -> None:
     assert digest_with(**sections) == digest_with()
+
+
+def test_a_mapping_file_changes_it_by_its_content(tmp_path: Path) -> None:
+    topics = {"orders": {"mapping": str(write_mapping(tmp_path))}}
+    before, again = digest_with(topics=topics), digest_with(topics=topics)
+
+    write_mapping(tmp_path, MAPPING.replace("acme:", "shop:"))
+
+    assert before == again != digest_with(topics=topics)
+
+
+def test_what_is_skipped_changes_it() -> None:
+    of_several: dict[str, Any] = {"records": {"com.acme.OrderPlaced": "order"}}
+
+    assert digest_with(topics={"bus": of_several}) != digest_with(topics={"bus": of_several | {"other": "skip"}})
+
+
+def test_a_mapping_file_that_is_gone_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        digest_with(topics={"orders": {"mapping": str(tmp_path / "none.yaml")}})
 
 
 def test_another_release_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:

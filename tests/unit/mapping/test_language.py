@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from consumer.config import BundledName
 from consumer.errors import ConfigError
 from consumer.mapping.language import read_mapping
 from consumer.schemas import mapping_file
@@ -36,8 +37,8 @@ def problems_of(tmp_path: Path, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["order", "visit"])
-def test_the_bundled_mappings_are_written_in_it(name: str) -> None:
-    mapping = read_mapping(mapping_file(name))  # type: ignore[arg-type]
+def test_the_bundled_mappings_are_written_in_it(name: BundledName) -> None:
+    mapping = read_mapping(mapping_file(name))
 
     assert {"event_name", "event_time", "user_data.em", "consent.advertising"} <= mapping.targets.keys()
 

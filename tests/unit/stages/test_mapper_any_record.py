@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from consumer.config import Config
-from consumer.records import Decoded, Headers, Invalid, MapOutcome, Mapped, Skipped
-from consumer.schemas import BundledName, Encoder, bundled_schema
+from consumer.config import BundledName, Config
+from consumer.records import Decoded, Headers, Incompatible, Invalid, MapOutcome, Mapped, Skipped
+from consumer.schemas import Encoder, bundled_schema
 from consumer.stages.mapper import Mapper
 from tests.harness.arbitrary import (
     ACCOUNT,
@@ -207,7 +207,7 @@ def as_bytes(outcome: MapOutcome) -> bytes:
     match outcome:
         case Mapped(account, payload, clipped):
             return orjson.dumps([account, payload, clipped])
-        case Invalid() | Skipped():
+        case Invalid() | Skipped() | Incompatible():
             return repr(outcome).encode()
 
 

@@ -1,0 +1,48 @@
+"""Which records a command is given for a topic, and by which mapping and schema they are read."""
+
+from __future__ import annotations
+
+from consumer.config import Config, Topic
+from consumer.errors import ConfigError
+from consumer.json_records import JsonRecords
+from consumer.mapping.catalogue import Catalogue
+from consumer.mapping.language import MappingFile
+
+
+def topic_named(config: Config, name: str) -> Topic:
+    """The settings of a configured topic.
+
+    Raises:
+        ConfigError: It is not configured.
+    """
+    if name not in config.topics:
+        raise ConfigError([f"--topic: `{name}` is not configured; take one of {', '.join(sorted(config.topics))}"])
+    return config.topics[name]
+
+
+def records_of(config: Config, topic: str, record: str | None) -> JsonRecords:
+    """How JSON for a topic is read: by the schema that the mapping of these records names.
+
+    Args:
+        config: With the topic.
+        topic: Its name.
+        record: Full name of the record, where the topic has several.
+
+    Raises:
+        ConfigError: There is no such topic, record or schema.
+    """
+    mapping = _mapping_of(topic_named(config, topic), topic, Catalogue(config.topics), record)
+    if mapping.schema is None:
+        raise ConfigError([f"{mapping.file}: say `schema`, the file with the Avro schema of these records"])
+    return JsonRecords(mapping.schema)
+
+
+def _mapping_of(settings: Topic, topic: str, catalogue: Catalogue, record: str | None) -> MappingFile:
+    if not settings.records:
+        (mapping,) = catalogue.mappings_of(topic)
+        return mapping
+    found = None if record is None else catalogue.mapping_for(topic, record)
+    if not isinstance(found, MappingFile):
+        mapped = [name for name, mapping in settings.records.items() if mapping in settings.mappings]
+        raise ConfigError([f"--record: topic `{topic}` has records of several types; take one of {', '.join(mapped)}"])
+    return found
