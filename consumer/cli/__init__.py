@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "See the whole way at work, with sample traffic.",
     "check": "Find what is wrong before anything is run.",
     "map": "Show what records would become; send nothing.",
+    "datasheet": "Print which field goes where, hashed or in clear.",
     "produce": "Write orders or visits to Kafka as Avro.",
     "emulator": "Serve Pinterest's conversions API, for rehearsals.",
     "token": "Refresh OAuth tokens, and make conversion tokens.",

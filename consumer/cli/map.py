@@ -5,27 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, assert_never
+from typing import Annotated
 
 import orjson
 import typer
 
-from consumer.cli.records_of_topics import records_of
-from consumer.config import Config
+from consumer.cli.records_of_topics import mapping_of, records_by
 from consumer.config_sources import load_config
 from consumer.errors import ConfigError
 from consumer.json_records import JsonRecords
 from consumer.mapping.examples import answer_of
-from consumer.records import (
-    DeadLetterReason,
-    Decoded,
-    Incompatible,
-    Invalid,
-    MapOutcome,
-    Mapped,
-    Skipped,
-    SkipReason,
-)
+from consumer.mapping.explaining import fields_of, rule_behind
+from consumer.records import Decoded, Mapped
 from consumer.stages.mapper import Mapper
 from consumer.timing import SystemClock
 
@@ -38,19 +29,31 @@ def map_command(
         str | None, typer.Option(help="Full name of the records' type, where the topic has several.", metavar="NAME")
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Also say which rule decided, and what was shortened or left out.")
+        bool,
+        typer.Option(
+            "--explain",
+            help="Also say which rule decided, and of each target where it came from, what it looks like (never the "
+            "value) and where it went, or why it did not.",
+        ),
     ] = False,
     config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
 ) -> None:
     """Map records given as JSON lines, and print one JSON line for each: the event, or why there is none."""
     settings = load_config(config, offline=True)
-    records = records_of(settings, topic, record)
+    mapping = mapping_of(settings, topic, record)
+    records = records_by(mapping)
     mapper, clock = Mapper(settings), SystemClock()
+    compiled = mapper.compile(mapping, records.record_schema)
     for number, line in _lines(file):
-        outcome = mapper.map(topic, _record(records, line, number), [], clock.wall_s())
+        decoded = _record(records, line, number)
+        outcome = mapper.map(topic, decoded, [], clock.wall_s())
         answer = answer_of(outcome)
         if explain:
-            answer |= _explanation(outcome, settings)
+            answer["rule"] = rule_behind(outcome, mapping, compiled.paths, settings)
+        if explain and isinstance(outcome, Mapped):
+            entered = compiled.enter(decoded.fields, [])
+            answer["fields"] = list(fields_of(outcome, mapping, entered, decoded.fields, settings))
+            answer["clipped"] = list(outcome.clipped)
         sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
     sys.stdout.flush()
 
@@ -73,44 +76,3 @@ def _record(records: JsonRecords, line: bytes, number: int) -> Decoded:
         raise ConfigError([f"line {number} is not JSON; give one JSON object per line"]) from None
     except ConfigError as error:
         raise ConfigError([f"line {number}: {problem}" for problem in error.problems]) from None
-
-
-def _explanation(outcome: MapOutcome, settings: Config) -> dict[str, Any]:
-    match outcome:
-        case Mapped():
-            return {"rule": "no rule kept it back", "clipped": list(outcome.clipped)}
-        case Skipped(reason):
-            return {"rule": _rule_behind(reason, settings)}
-        case Invalid(_, reason):
-            return {"rule": _DEAD_LETTER_RULES[reason]}
-        case Incompatible():
-            return {"rule": "the schema lacks what the mapping must have; a topic's partition would be held"}
-        case _:
-            assert_never(outcome)
-
-
-def _rule_behind(reason: SkipReason, settings: Config) -> str:
-    events = settings.events
-    return _SKIP_RULES[reason].format(checkout_on=events.checkout_on, max_age_s=events.max_age_s)
-
-
-_SKIP_RULES = {
-    SkipReason.TEST_ORDER: "is_test is true",
-    SkipReason.BOT: "client.is_bot is true, or the user agent is that of Pinterest's crawler",
-    SkipReason.NOT_A_CONVERSION: "the order's status is not {checkout_on} (events.checkout_on); or the visit's type is "
-    "UNKNOWN, or one that needs events.newer_fields",
-    SkipReason.NOT_A_TRANSITION: "previous_status is {checkout_on} already",
-    SkipReason.ORIGIN_EXCLUDED: "origin is neither NEW nor unknown",
-    SkipReason.CHANNEL_EXCLUDED: "channel is MARKETPLACE or IMPORT",
-    SkipReason.NOT_ADVERTISED: "the merchant is `none` in routing.table, or not there (routing.unknown_merchant: skip)",
-    SkipReason.ACCOUNT_OFF: "the ad account it goes to has `mode: off` in ad_accounts",
-    SkipReason.NO_CONSENT: "the law of consent.jurisdiction, else of customer.address.country, asks for more consent",
-    SkipReason.TOO_OLD: "it happened more than {max_age_s} s ago (events.max_age_s)",
-    SkipReason.NO_SHARED_ID: "client.tag_event_id is absent, and the browser has the tag as well (dedup.browser_tag)",
-    SkipReason.NO_IDENTITY: "neither e-mail, nor advertising id, nor both public address and user agent are left",
-}
-_DEAD_LETTER_RULES = {
-    DeadLetterReason.INVALID: "what is required is missing, or a field has a wrong type or value",
-    DeadLetterReason.UNROUTABLE: "no ad account: header, field, routing.table, then routing.default_ad_account_id",
-    DeadLetterReason.IN_FUTURE: "it lies ahead of now by more than events.future_tolerance_s",
-}

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 from consumer.avro_json import from_json
-from consumer.cli.records_of_topics import records_of, topic_named
+from consumer.cli.records_of_topics import mapping_of, records_by, topic_named
 from consumer.config import BundledName, Config, Topic
 from consumer.config_sources import load_config
 from consumer.demo.encoding import SampleEncoder
@@ -113,7 +113,7 @@ def _is_loopback(server: str) -> bool:
 
 def _schema_of(settings: Config, name: str, record: str | None) -> dict[str, Any]:
     file = settings.topics[name].schema_file
-    return records_of(settings, name, record).schema if file is None else read_schema(file)
+    return records_by(mapping_of(settings, name, record)).schema if file is None else read_schema(file)
 
 
 def _encoder(settings: Config, name: str, topic: Topic, schema: dict[str, Any], *, is_invented: bool) -> Encodes:

@@ -20,24 +20,18 @@ def topic_named(config: Config, name: str) -> Topic:
     return config.topics[name]
 
 
-def records_of(config: Config, topic: str, record: str | None) -> JsonRecords:
-    """How JSON for a topic is read: by the schema that the mapping of these records names.
+def mapping_of(config: Config, topic: str, record: str | None) -> MappingFile:
+    """The mapping of the records that a command is given for a topic.
 
     Args:
-        config: With the topic.
-        topic: Its name.
+        config: The configuration.
+        topic: Name of one of its topics.
         record: Full name of the record, where the topic has several.
 
     Raises:
-        ConfigError: There is no such topic, record or schema.
+        ConfigError: There is no such topic or record, or a mapping file cannot be used.
     """
-    mapping = _mapping_of(topic_named(config, topic), topic, Catalogue(config.topics), record)
-    if mapping.schema is None:
-        raise ConfigError([f"{mapping.file}: say `schema`, the file with the Avro schema of these records"])
-    return JsonRecords(mapping.schema)
-
-
-def _mapping_of(settings: Topic, topic: str, catalogue: Catalogue, record: str | None) -> MappingFile:
+    settings, catalogue = topic_named(config, topic), Catalogue(config.topics)
     if not settings.records:
         (mapping,) = catalogue.mappings_of(topic)
         return mapping
@@ -46,3 +40,14 @@ def _mapping_of(settings: Topic, topic: str, catalogue: Catalogue, record: str |
         mapped = [name for name, mapping in settings.records.items() if mapping in settings.mappings]
         raise ConfigError([f"--record: topic `{topic}` has records of several types; take one of {', '.join(mapped)}"])
     return found
+
+
+def records_by(mapping: MappingFile) -> JsonRecords:
+    """How JSON for a mapping is read: by the schema that it names.
+
+    Raises:
+        ConfigError: It names none, or one that cannot be used.
+    """
+    if mapping.schema is None:
+        raise ConfigError([f"{mapping.file}: say `schema`, the file with the Avro schema of these records"])
+    return JsonRecords(mapping.schema)

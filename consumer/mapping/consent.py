@@ -27,7 +27,7 @@ class Rule(StrEnum):
 
 # The 27 members of the European Union, Iceland, Liechtenstein, Norway; the Union's territories with a code of their own
 # where its law holds (TFEU, article 355 (1) and (4)); the United Kingdom and Switzerland, whose laws ask the same.
-_GRANTED_ONLY = frozenset({
+ASKING_FOR_CONSENT = frozenset({
     "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
     "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK", "IS", "LI", "NO",
     "AX", "GF", "GP", "MF", "MQ", "RE", "YT", "GB", "CH",
@@ -90,4 +90,4 @@ def _residence(
         return (Rule.GRANTED_ONLY if unknown_is_eea else Rule.UNLESS_DENIED), None, None
     if country == "US":
         return Rule.LIMITED_IF_OPTED_OUT, country, region or None
-    return (Rule.GRANTED_ONLY if country in _GRANTED_ONLY else Rule.UNLESS_DENIED), country, None
+    return (Rule.GRANTED_ONLY if country in ASKING_FOR_CONSENT else Rule.UNLESS_DENIED), country, None

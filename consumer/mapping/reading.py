@@ -311,6 +311,17 @@ def _unix_ms(number: int) -> int:
     return number // 1_000 if size < 10**17 else number // 1_000_000
 
 
+def shape_of(value: object) -> str:
+    """What a value looks like, for whoever must not see it."""
+    match value:
+        case str():
+            return f"a string of {len(value)}"
+        case list():
+            return f"an array of {len(value)}"
+        case _:
+            return _kind(value)
+
+
 def _kind(value: object) -> str:
     for kind, name in _KINDS:
         if isinstance(value, kind):

@@ -6,6 +6,7 @@ and so cannot forget it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,6 +44,42 @@ class Target:
         """As it stands in messages."""
         return f"{self.section}.{self.name}" if self.section else self.name
 
+    @property
+    def feeds(self) -> tuple[str, ...]:
+        """The fields of the event that it goes into, or decides; none of what only decides where it goes to."""
+        return _FEEDS.get(self.key, (self.key,))
+
+
+_FEEDS: Mapping[str, tuple[str, ...]] = {
+    "event_source_url": ("event_source_url", "user_data.click_id"),
+    "landing_url": ("user_data.click_id",),
+    "limit_ad_tracking": ("opt_out",),
+    "advertiser_tracking_enabled": ("advertiser_tracking_enabled", "opt_out"),
+    "event_id.shared": ("event_id",),
+    "event_id.own": ("event_id",),
+    "routing.merchant_id": (),
+    "routing.ad_account_id": (),
+    "consent.advertising": ("opt_out", "custom_data.opt_out_type"),
+    "consent.global_privacy_control": ("custom_data.opt_out_type",),
+    "consent.limited_data_processing": ("custom_data.opt_out_type",),
+    "consent.jurisdiction": ("user_data.country", "user_data.st"),
+    "user_data.browser_id": ("user_data.external_id",),
+    **{
+        f"totals.{name}": ("custom_data.value",)
+        for name in ("items_gross", "discount", "items_net", "tax", "shipping", "shipping_tax")
+    },
+    "totals.tax_included": ("custom_data.value", "custom_data.contents.item_price"),
+    "lines.id": ("custom_data.content_ids", "custom_data.contents.id"),
+    **{
+        f"lines.{name}": (f"custom_data.contents.{name}",)
+        for name in ("item_name", "item_category", "item_brand", "item_brand_id")
+    },
+    "lines.quantity": ("custom_data.contents.quantity", "custom_data.num_items"),
+    "lines.unit_price": ("custom_data.contents.item_price",),
+    "lines.tax": ("custom_data.value", "custom_data.contents.item_price"),
+    "lines.type": ("custom_data.contents", "custom_data.value"),
+}
+"""Where a target is not called as the field of the event that it feeds."""
 
 SKIP = "skip"
 """Instead of a choice: such records are skipped."""
