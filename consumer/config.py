@@ -69,6 +69,12 @@ def _sound(section: SectionT, problems: list[str]) -> SectionT:
     return section
 
 
+def _with_zone(moment: Any) -> Any:
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        raise ValueError("a time needs its zone, as in 2026-11-01T00:00:00Z")
+    return moment
+
+
 class Kafka(Section):
     bootstrap_servers: str = Field(min_length=1)
     """Brokers to start from, `host:port` separated by commas."""
@@ -100,12 +106,7 @@ class Kafka(Section):
     properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """Further librdkafka properties; those that the delivery promises rest on are refused."""
 
-    @field_validator("start_at")
-    @classmethod
-    def _zone_is_said(cls, start_at: Any) -> Any:
-        if isinstance(start_at, datetime) and start_at.tzinfo is None:
-            raise ValueError("a time needs its zone, as in 2026-11-01T00:00:00Z")
-        return start_at
+    _zone_is_said = field_validator("start_at")(_with_zone)
 
     @model_validator(mode="after")
     def _properties_and_keys_agree(self) -> Kafka:
@@ -238,6 +239,19 @@ class AdAccount(Section):
     """`test`: events go with `test=true` and are skipped as `account_in_test`; `off`: skipped as `account_off`."""
     requests_per_minute: int | None = Field(default=None, ge=1)
     """Fixed cap for this account; without it `delivery.requests_per_minute` holds."""
+    active_from: datetime | None = None
+    """Cut-over: what happened before this instant is another integration's to report, and skipped as `outside_cutover`.
+    A time needs its zone."""
+    active_until: datetime | None = None
+    """Cut-over: so is what happened at this instant or later."""
+
+    _zone_is_said = field_validator("active_from", "active_until")(_with_zone)
+
+    @model_validator(mode="after")
+    def _window_is_open(self) -> AdAccount:
+        if self.active_from is not None and self.active_until is not None and self.active_from >= self.active_until:
+            raise ValueError("`active_from` must be before `active_until`, or no event could be sent")
+        return self
 
 
 class Dedup(Section):

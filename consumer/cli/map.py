@@ -107,6 +107,7 @@ _SKIP_RULES = {
     SkipReason.CHANNEL_EXCLUDED: "channel is MARKETPLACE or IMPORT",
     SkipReason.NOT_ADVERTISED: "the merchant is `none` in routing.table, or not there (routing.unknown_merchant: skip)",
     SkipReason.ACCOUNT_OFF: "the ad account it goes to has `mode: off` in ad_accounts",
+    SkipReason.OUTSIDE_CUTOVER: "it happened before active_from, or not before active_until, of its ad account",
     SkipReason.NO_CONSENT: "the law of consent.jurisdiction, else of customer.address.country, asks for more consent",
     SkipReason.TOO_OLD: "it happened more than {max_age_s} s ago (events.max_age_s)",
     SkipReason.NO_SHARED_ID: "client.tag_event_id is absent, and the browser has the tag as well (dedup.browser_tag)",

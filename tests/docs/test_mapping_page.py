@@ -116,7 +116,7 @@ def test_the_questions_are_asked_in_the_order_told(monkeypatch: pytest.MonkeyPat
         channel="IMPORT",
         merchant_id="merchant-3",
         consent={"advertising": "DENIED", "jurisdiction": "DE"},
-        occurred_at=time_ago(days=8),
+        occurred_at=time_ago(days=9),
         customer={"phones": ["+49 30 901820"]},
     )
     mend = {
@@ -129,6 +129,7 @@ def test_the_questions_are_asked_in_the_order_told(monkeypatch: pytest.MonkeyPat
         "not_advertised": ("merchant_id", "merchant-2"),
         "account_off": ("merchant_id", "merchant-1"),
         "no_consent": ("consent.advertising", "GRANTED"),
+        "outside_cutover": ("occurred_at", time_ago(days=8)),
         "too_old": ("occurred_at", time_ago(minutes=1)),
         "no_identity": ("customer.emails", ["anna.meyer@example.com"]),
     }
@@ -136,6 +137,7 @@ def test_the_questions_are_asked_in_the_order_told(monkeypatch: pytest.MonkeyPat
     accounts = {"merchant-1": "549755885175", "merchant-2": "549755885176", "merchant-3": "none"}
     monkeypatch.setenv("CONVERSIONS_ROUTING__TABLE", json.dumps(accounts))
     monkeypatch.setenv("CONVERSIONS_AD_ACCOUNTS__549755885176__MODE", "off")
+    monkeypatch.setenv("CONVERSIONS_AD_ACCOUNTS__549755885175__ACTIVE_FROM", time_ago(days=8, hours=12))
     rows = table(section(TEXT, "Which records count"), "Question")
     told = [names_in(row["If not"])[0] for row in rows if row["Orders"]]
 

@@ -30,7 +30,7 @@ from tests.docs.pages import ROOT, names_in, section, table
 TEXT = PAGE.read_text(encoding="utf-8")
 
 NOT_YET = {
-    SkipReason: {"suppressed", "outside_cutover"},
+    SkipReason: {"suppressed"},
     DeadLetterReason: set(),
     HoldCause: {"schema_incompatible"},
 }
