@@ -212,6 +212,7 @@ def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], c
                 if account.requests_per_minute is not None
             },
             most_parked=config.limits.max_events,
+            on_hold=config.accounts_on_hold,
         ),
         dead_letters=DeadLetters(
             kafka_settings.producer_properties(kafka) | {"logger": kafka_logger()},

@@ -235,8 +235,9 @@ class Pinterest(Section):
 
 
 class AdAccount(Section):
-    mode: Literal["live", "test", "off"] = "live"
-    """`test`: events go with `test=true` and are skipped as `account_in_test`; `off`: skipped as `account_off`."""
+    mode: Literal["live", "test", "hold", "off"] = "live"
+    """`test`: events go with `test=true` and are skipped as `account_in_test`; `hold`: none is sent, and they wait as
+    those of an account that Pinterest refuses, until a restart with another mode; `off`: skipped as `account_off`."""
     requests_per_minute: int | None = Field(default=None, ge=1)
     """Fixed cap for this account; without it `delivery.requests_per_minute` holds."""
     active_from: datetime | None = None
@@ -441,6 +442,11 @@ class Config(Section):
     def accounts_in_test(self) -> frozenset[str]:
         """The ad accounts that are in test while others may be live."""
         return frozenset(name for name, account in self.ad_accounts.items() if account.mode == "test")
+
+    @property
+    def accounts_on_hold(self) -> frozenset[str]:
+        """The ad accounts of which nothing is to be sent, and nothing to be lost."""
+        return frozenset(name for name, account in self.ad_accounts.items() if account.mode == "hold")
 
     def is_test(self, ad_account_id: str) -> bool:
         """Does Pinterest only check this account's events, and record none?"""

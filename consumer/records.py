@@ -60,6 +60,7 @@ class HoldCause(StrEnum):
 
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
+    OPERATOR = "operator"
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
     AMBIGUOUS = "ambiguous"

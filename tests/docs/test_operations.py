@@ -230,7 +230,7 @@ def test_every_path_is_answered() -> None:
     assert [server.answer(f"GET {path} HTTP/1.1".encode())[0] for path in paths] == [200] * 6
 
 
-@pytest.mark.parametrize("page", ["operations.md", "mapping.md"])
+@pytest.mark.parametrize("page", ["operations.md", "mapping.md", "cut-over.md"])
 def test_every_setting_spoken_of_exists(page: str) -> None:
     known = {dotted(key.path) for key in keys()}
     sections = {name.partition(".")[0] for name in known}
@@ -246,7 +246,7 @@ def test_every_setting_spoken_of_exists(page: str) -> None:
     assert spoken_of - known == set()
 
 
-@pytest.mark.parametrize("page", ["operations.md", "mapping.md"])
+@pytest.mark.parametrize("page", ["operations.md", "mapping.md", "cut-over.md"])
 def test_every_default_told_is_the_default(page: str) -> None:
     config = Config.model_validate({"kafka": {"bootstrap_servers": "127.0.0.1:9092"}, "schema_registry": {"url": "x"}})
     seconds = {"s": 1, "minutes": 60, "days": 86_400}
