@@ -372,6 +372,10 @@ UserDataField = Literal[
 ]  # fmt: skip
 
 
+Category = Annotated[str, Field(pattern=r"\S")]
+"""A pattern; blank it would match nothing, and promise much."""
+
+
 def _all_but_birth_and_gender() -> list[UserDataField]:
     return [name for name in get_args(UserDataField) if name not in {"db", "ge"}]
 
@@ -385,6 +389,14 @@ class Privacy(Section):
     fields: list[UserDataField] = Field(default_factory=_all_but_birth_and_gender)
     """The fields of `user_data` that may leave, whatever a mapping makes; birth date (`db`) and gender (`ge`) must be
     added to be sent."""
+    redact_when: list[Category] = Field(default_factory=list)
+    """Categories whose events are sent without ids, names, categories, brands, page and search term; value, identity
+    and order id stay. Patterns of a whole category, in any case, with `*` for any text; each line's is compared, and
+    the event's own."""
+    suppress_file: Path | None = None
+    """People of whom nothing is sent: a file with one SHA-256 a line, of an e-mail address, telephone number or
+    external id as it is sent; `#` begins a comment. Their events are skipped as `suppressed`. Read again when it
+    changes."""
 
 
 class Shutdown(Section):

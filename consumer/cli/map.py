@@ -111,6 +111,7 @@ _SKIP_RULES = {
     SkipReason.NO_CONSENT: "the law of consent.jurisdiction, else of customer.address.country, asks for more consent",
     SkipReason.TOO_OLD: "it happened more than {max_age_s} s ago (events.max_age_s)",
     SkipReason.NO_SHARED_ID: "client.tag_event_id is absent, and the browser has the tag as well (dedup.browser_tag)",
+    SkipReason.SUPPRESSED: "an e-mail address, telephone number or external id of it is in privacy.suppress_file",
     SkipReason.NO_IDENTITY: "neither e-mail, nor advertising id, nor both public address and user agent are left",
 }
 _DEAD_LETTER_RULES = {

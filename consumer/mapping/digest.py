@@ -18,12 +18,16 @@ def mapping_digest(config: Config) -> str:
 
     The settings are which mapping each topic takes, and the sections `events`, `privacy`, `routing` and `dedup` with
     their defaults, as JSON with sorted keys; where the order of a list means nothing, it is sorted too. How records
-    are read, batched and sent changes nothing of an event, and nothing of this.
+    are read, batched and sent changes nothing of an event, and nothing of this; nor does where the suppression list is.
     """
     decides = {
         "release": __version__,
         "topics": {name: topic.mapping for name, topic in config.topics.items()},
-        **config.model_dump(mode="json", include={"events", "privacy", "routing", "dedup"}),
+        **config.model_dump(
+            mode="json",
+            include={"events", "privacy", "routing", "dedup"},
+            exclude={"privacy": {"suppress_file"}},
+        ),
     }
     text = orjson.dumps(_in_order(decides), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()[:_LENGTH]

@@ -10,7 +10,8 @@ They are asked in one order, and the first that says no gives the reason:
 6. when was it: too far ahead is a dead letter; outside its account's cut-over window, or too old, is skipped
 7. has the browser's tag the same id, where it matters
 
-After them the event is built: what is required is checked before whether anybody can be recognised by it.
+After them the event is built: what is required is checked first, then whether somebody of it is suppressed, last
+whether anybody can be recognised by it.
 A record in which a field asked for has a wrong type is invalid, whatever the other answers were (`Mapper`).
 """
 

@@ -62,6 +62,8 @@ OF_OURS_BESIDES = {
     "fields_clipped_total": {"field"},
     "api_warnings_total": {"field"},
     "accounts_in_test": set(),
+    "suppressed_hashes": set(),
+    "suppress_list_age_seconds": set(),
 }
 CLOSED = {
     "topic": {"orders", "visits"},
