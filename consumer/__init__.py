@@ -13,8 +13,9 @@
 each other stands in `records.py`. Beside them: `books.py` knows what is in hand and what is settled, with `ledger.py`
 and `tallies.py`; `reporting.py` tells of it, with `fronts.py`, `gaps.py` and `runway.py`; `watchdog.py` looks after the
 thread that does all this; `delivery/` is what the sink decides by; `pinterest/` knows the API and nothing of Kafka;
-`mapping/` knows how orders and visits become events; `registry.py` asks for schemas and `avro.py` reads by them;
-`config.py` says what can be set; `cli/` holds the commands. `emulator/` and `demo/` stand in for the world.
+`mapping/` knows how orders and visits become events; `suppress_list.py` knows whose never do; `registry.py` asks for
+schemas and `avro.py` reads by them; `config.py` says what can be set; `cli/` holds the commands. `emulator/` and
+`demo/` stand in for the world.
 """
 
 __version__ = "0.1.0"

@@ -34,6 +34,7 @@ from consumer.stages.mapper import Mapper
 from consumer.stages.receipts import Receipts
 from consumer.stages.sink import BatchResult, Sink
 from consumer.stages.source import Source
+from consumer.suppress_list import SuppressList, suppress_list
 from consumer.telemetry import Telemetry
 from consumer.timing import Clock, SystemClock
 from consumer.topic_facts import TopicFacts
@@ -124,7 +125,8 @@ async def _carry(config: Config, tokens: Tokens, clock: Clock) -> int:
     outbox = AsyncOutbox(client, registry, inbox)
     pulse = Pulse(clock)
     watchdog = Watchdog(pulse, clock)
-    pipeline = build(config, outbox, inbox, clock, pulse)
+    suppressed = suppress_list(config.privacy.suppress_file, clock)
+    pipeline = build(config, outbox, inbox, clock, pulse, suppressed)
     in_test = config.accounts_in_test
     telemetry = Telemetry(
         lambda: pipeline.snapshot,
@@ -132,10 +134,13 @@ async def _carry(config: Config, tokens: Tokens, clock: Clock) -> int:
         accounts_in_test=len(in_test),
         requests=lambda: client.requests,
         stalls=lambda: watchdog.stalls,
+        suppress_list=suppressed,
     )
     health = HealthServer(config, snapshot=lambda: pipeline.snapshot, metrics=telemetry.render, stall=watchdog.stall)
     port = await health.start()
-    watching = asyncio.create_task(watchdog.watch())
+    watching = [asyncio.create_task(watchdog.watch())]
+    if suppressed is not None:
+        watching.append(asyncio.create_task(suppressed.watch()))
     _stop_on_signals(pipeline)
     _log.info("started", group=config.group_id, topics=sorted(config.topics), health_port=port)
     if config.pinterest.test:
@@ -153,7 +158,8 @@ async def _carry(config: Config, tokens: Tokens, clock: Clock) -> int:
         ledger = pipeline.closing_ledger()
         sys.stdout.write(orjson.dumps(ledger, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n")
         sys.stdout.flush()
-        watching.cancel()
+        for task in watching:
+            task.cancel()
         await outbox.aclose()
         await health.aclose()
         telemetry.shutdown()
@@ -162,7 +168,14 @@ async def _carry(config: Config, tokens: Tokens, clock: Clock) -> int:
     return 0 if ledger["balanced"] and not missing else 1
 
 
-def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], clock: Clock, pulse: Pulse) -> Pipeline:
+def build(
+    config: Config,
+    outbox: AsyncOutbox,
+    inbox: queue.SimpleQueue[Mail],
+    clock: Clock,
+    pulse: Pulse,
+    suppressed: SuppressList | None = None,
+) -> Pipeline:
     """The pipeline with its real stages.
 
     Raises:
@@ -196,7 +209,7 @@ def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], c
         ),
         decoder=Decoder(config.topics),
         lookups=Lookups(unknown_grace_s=config.schema_registry.unknown_grace_s),
-        mapper=Mapper(config),
+        mapper=Mapper(config, suppressed),
         repeats=Repeats(),
         batcher=Batcher(
             max_events=config.batch.max_events, max_bytes=config.batch.max_bytes, linger_s=config.batch.linger_s
@@ -212,6 +225,7 @@ def build(config: Config, outbox: AsyncOutbox, inbox: queue.SimpleQueue[Mail], c
                 if account.requests_per_minute is not None
             },
             most_parked=config.limits.max_events,
+            on_hold=config.accounts_on_hold,
         ),
         dead_letters=DeadLetters(
             kafka_settings.producer_properties(kafka) | {"logger": kafka_logger()},

@@ -75,6 +75,12 @@ def _sound(section: SectionT, problems: list[str]) -> SectionT:
     return section
 
 
+def _with_zone(moment: Any) -> Any:
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        raise ValueError("a time needs its zone, as in 2026-11-01T00:00:00Z")
+    return moment
+
+
 class Kafka(Section):
     bootstrap_servers: str = Field(min_length=1)
     """Brokers to start from, `host:port` separated by commas."""
@@ -106,12 +112,7 @@ class Kafka(Section):
     properties: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """Further librdkafka properties; those that the delivery promises rest on are refused."""
 
-    @field_validator("start_at")
-    @classmethod
-    def _zone_is_said(cls, start_at: Any) -> Any:
-        if isinstance(start_at, datetime) and start_at.tzinfo is None:
-            raise ValueError("a time needs its zone, as in 2026-11-01T00:00:00Z")
-        return start_at
+    _zone_is_said = field_validator("start_at")(_with_zone)
 
     @model_validator(mode="after")
     def _properties_and_keys_agree(self) -> Kafka:
@@ -269,10 +270,24 @@ class Pinterest(Section):
 
 
 class AdAccount(Section):
-    mode: Literal["live", "test", "off"] = "live"
-    """`test`: events go with `test=true` and are skipped as `account_in_test`; `off`: skipped as `account_off`."""
+    mode: Literal["live", "test", "hold", "off"] = "live"
+    """`test`: events go with `test=true` and are skipped as `account_in_test`; `hold`: none is sent, and they wait as
+    those of an account that Pinterest refuses, until a restart with another mode; `off`: skipped as `account_off`."""
     requests_per_minute: int | None = Field(default=None, ge=1)
     """Fixed cap for this account; without it `delivery.requests_per_minute` holds."""
+    active_from: datetime | None = None
+    """Cut-over: what happened before this instant is another integration's to report, and skipped as `outside_cutover`.
+    A time needs its zone."""
+    active_until: datetime | None = None
+    """Cut-over: so is what happened at this instant or later."""
+
+    _zone_is_said = field_validator("active_from", "active_until")(_with_zone)
+
+    @model_validator(mode="after")
+    def _window_is_open(self) -> AdAccount:
+        if self.active_from is not None and self.active_until is not None and self.active_from >= self.active_until:
+            raise ValueError("`active_from` must be before `active_until`, or no event could be sent")
+        return self
 
 
 class Dedup(Section):
@@ -392,6 +407,10 @@ UserDataField = Literal[
 ]  # fmt: skip
 
 
+Category = Annotated[str, Field(pattern=r"\S")]
+"""A pattern; blank it would match nothing, and promise much."""
+
+
 def _all_but_birth_and_gender() -> list[UserDataField]:
     return [name for name in get_args(UserDataField) if name not in {"db", "ge"}]
 
@@ -405,6 +424,14 @@ class Privacy(Section):
     fields: list[UserDataField] = Field(default_factory=_all_but_birth_and_gender)
     """The fields of `user_data` that may leave, whatever a mapping makes; birth date (`db`) and gender (`ge`) must be
     added to be sent."""
+    redact_when: list[Category] = Field(default_factory=list)
+    """Categories whose events are sent without ids, names, categories, brands, page and search term; value, identity
+    and order id stay. Patterns of a whole category, in any case, with `*` for any text; each line's is compared, and
+    the event's own."""
+    suppress_file: Path | None = None
+    """People of whom nothing is sent: a file with one SHA-256 a line, of an e-mail address, telephone number or
+    external id as it is sent; `#` begins a comment. Their events are skipped as `suppressed`. Read again when it
+    changes."""
 
 
 class Shutdown(Section):
@@ -462,6 +489,11 @@ class Config(Section):
     def accounts_in_test(self) -> frozenset[str]:
         """The ad accounts that are in test while others may be live."""
         return frozenset(name for name, account in self.ad_accounts.items() if account.mode == "test")
+
+    @property
+    def accounts_on_hold(self) -> frozenset[str]:
+        """The ad accounts of which nothing is to be sent, and nothing to be lost."""
+        return frozenset(name for name, account in self.ad_accounts.items() if account.mode == "hold")
 
     def is_test(self, ad_account_id: str) -> bool:
         """Does Pinterest only check this account's events, and record none?"""

@@ -60,6 +60,7 @@ class HoldCause(StrEnum):
 
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
+    OPERATOR = "operator"
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
     AMBIGUOUS = "ambiguous"
@@ -248,7 +249,8 @@ class Mapped:
     payload: dict[str, Any]
     """Keys and values as the API takes them; money as strings."""
     clipped: tuple[str, ...] = ()
-    """Names of optional fields that were shortened or left out because they broke a limit."""
+    """Names of optional fields that were shortened or left out because they broke a limit, and of what was done to the
+    event as a whole: `tax_estimated`, `redacted`."""
 
 
 @dataclass(frozen=True, slots=True)

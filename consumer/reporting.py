@@ -28,6 +28,9 @@ from consumer.whereabouts import Whereabouts
 
 _log = structlog.get_logger(__name__)
 
+_NO_ALARM = frozenset({HoldCause.THROTTLED, HoldCause.UNAVAILABLE, HoldCause.OPERATOR})
+"""The first two end by themselves, and the last is meant."""
+
 
 class Reporter:
     """Looks at the stages and the books, and changes neither. Used by the control thread.
@@ -152,7 +155,7 @@ class Reporter:
         for account, hold in held.items():
             if account not in self._told or self._told[account].cause is not hold.cause:
                 about = {"ad_account_id": account, "cause": hold.cause.value, "detail": hold.detail}
-                if hold.cause in (HoldCause.THROTTLED, HoldCause.UNAVAILABLE):  # these end by themselves
+                if hold.cause in _NO_ALARM:
                     _log.warning("ad_account_held", **about)
                 else:
                     _log.error("ad_account_held", **about)

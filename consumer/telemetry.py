@@ -24,6 +24,7 @@ from prometheus_client.utils import floatToGoString
 from consumer import __version__
 from consumer.pinterest.components import names_of
 from consumer.records import HoldCause
+from consumer.suppress_list import SuppressList
 from consumer.tallies import Histogram, Snapshot
 
 PREFIX = "pinterest_conversions_"
@@ -180,7 +181,7 @@ METRICS: tuple[Metric, ...] = (
         "fields_clipped",
         "counter",
         "{field}",
-        "Optional fields that were shortened or left out because they broke a limit.",
+        "Optional fields that were shortened or left out because they broke a limit; events whose goods were redacted.",
         lambda s: [(n, {"field": name}) for name, n in s.tallies.clipped.items()],
     ),
     Metric(
@@ -272,6 +273,7 @@ class Telemetry:
         accounts_in_test: How many ad accounts are in test while others are live.
         requests: Gives the requests made so far, by the HTTP status of their answer.
         stalls: Gives how often the control thread came to a standstill; it cannot tell that itself.
+        suppress_list: The suppression list, if there is one.
     """
 
     def __init__(
@@ -282,6 +284,7 @@ class Telemetry:
         accounts_in_test: int = 0,
         requests: Callable[[], Mapping[str, int]] = dict,
         stalls: Callable[[], int] = int,
+        suppress_list: SuppressList | None = None,
     ) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Distributions(snapshot))
@@ -311,6 +314,20 @@ class Telemetry:
                 "{stall}",
                 "How often the control thread came to a standstill.",
                 lambda _: _one(stalls()),
+            ),
+            Metric(
+                "suppressed_hashes",
+                "gauge",
+                "{hash}",
+                "Hashes on the suppression list in force; 0 without one.",
+                lambda _: _one(0 if suppress_list is None else suppress_list.size),
+            ),
+            Metric(
+                "suppress_list_age_seconds",
+                "gauge",
+                "s",
+                "Since the suppression list in force was last known to be what its file says; 0 without one.",
+                lambda _: _one(0.0 if suppress_list is None else suppress_list.age_s),
             ),
             Metric("build_info", "gauge", "1", "Always 1.", lambda _: [(1, {"version": __version__})]),
         )

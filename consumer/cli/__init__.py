@@ -28,6 +28,7 @@ COMMANDS = {
     "quality": "Show Pinterest's quality score beside our own.",
     "dlq": "Count dead letters, look at them, replay them.",
     "receipts": "Find and add up what Pinterest acknowledged.",
+    "suppress-hash": "Print lines for the list of people who are never sent.",
     "tag-snippet": "Print page code that gives tag and API the same ids.",
 }
 

@@ -65,6 +65,9 @@ def _routing(config: Config) -> Iterator[Finding]:
         )
         return
     yield ok("routing", f"{_count(merchants, 'merchant')} in the table, {_count(len(accounts), 'ad account')} in all")
+    for account in sorted(config.ad_accounts.keys() - set(accounts)):
+        # Its mode and cut-over window would hold for nothing, and the account that was meant be sent as it always was.
+        yield warn("routing", f"ad_accounts.{account}: no record can be routed to it; is its id right?")
 
 
 def _tokens(config: Config) -> Iterator[Finding]:

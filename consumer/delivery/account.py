@@ -18,7 +18,7 @@ from consumer.records import Batch, Hold, HoldCause
 TRIPPED_AFTER = 3
 """Failures in a row after which an account is tried with one request at a time."""
 _OF_THE_API = frozenset({HoldCause.UNAVAILABLE, HoldCause.AMBIGUOUS})
-_OF_THE_ACCOUNT = frozenset({HoldCause.UNAUTHORIZED, HoldCause.FORBIDDEN})
+_OF_THE_ACCOUNT = frozenset({HoldCause.UNAUTHORIZED, HoldCause.FORBIDDEN, HoldCause.OPERATOR})
 _attempts_of = attrgetter("attempts")
 
 
@@ -170,6 +170,15 @@ class Account:
         held = self.hold
         self.hold = Hold(cause, held.since_s if held is not None and held.cause is cause else now_s, detail)
 
+    def stop(self, detail: str) -> None:
+        """Nothing of it is ever sent: it is held from the beginning, and there is no probe that could end that."""
+        self.hold = Hold(HoldCause.OPERATOR, -math.inf, detail)
+        self.not_before_s = math.inf
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.hold is not None and self.hold.cause is HoldCause.OPERATOR
+
     def absolve(self, now_s: float) -> None:
         """It was the API, not the account; but for what the API itself had said of it."""
         self.failed_probes = 0
@@ -177,6 +186,7 @@ class Account:
             self.spoke(now_s)
 
     def forget_hold_if_idle(self) -> None:
-        """Without an event that could find out whether it is over, a hold would be told of for ever."""
-        if not self.waiting and not self.in_flight:
+        """Without an event that could find out whether it is over, a hold would be told of for ever; as one should that
+        no event can end."""
+        if not self.waiting and not self.in_flight and not self.is_stopped:
             self.hold = None

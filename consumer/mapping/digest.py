@@ -22,7 +22,7 @@ def mapping_digest(config: Config) -> str:
     The settings are which mapping the records of each topic take, the mapping files that do not come along with the
     release, byte for byte, and the sections `events`, `privacy`, `routing` and `dedup` with their defaults, as JSON
     with sorted keys; where the order of a list means nothing, it is sorted too. How records are read, batched and sent
-    changes nothing of an event, and nothing of this.
+    changes nothing of an event, and nothing of this; nor does where the suppression list is.
 
     Raises:
         ConfigError: A mapping file cannot be read.
@@ -31,7 +31,11 @@ def mapping_digest(config: Config) -> str:
         "release": __version__,
         "topics": {name: topic.model_dump(include=_OF_TOPICS) for name, topic in config.topics.items()},
         "files": {name: _content(name) for topic in config.topics.values() for name in topic.mappings},
-        **config.model_dump(mode="json", include={"events", "privacy", "routing", "dedup"}),
+        **config.model_dump(
+            mode="json",
+            include={"events", "privacy", "routing", "dedup"},
+            exclude={"privacy": {"suppress_file"}},
+        ),
     }
     text = orjson.dumps(_in_order(decides), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()[:_LENGTH]

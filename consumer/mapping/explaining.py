@@ -56,6 +56,8 @@ def _skipped_by(reason: SkipReason, mapping: MappingFile, paths: Mapping[str, st
         SkipReason.NO_SHARED_ID: (
             f"{paths['event_id.shared']} is absent, and the browser has the tag as well (dedup.browser_tag)"
         ),
+        SkipReason.OUTSIDE_CUTOVER: "it happened before active_from, or not before active_until, of its ad account",
+        SkipReason.SUPPRESSED: ("an e-mail address, telephone number or external id of it is in privacy.suppress_file"),
         SkipReason.NO_IDENTITY: ("neither e-mail, nor advertising id, nor both public address and user agent are left"),
     }
     if reason in of_settings:

@@ -7,10 +7,11 @@ They are asked in one order, and the first that says no gives the reason:
 3. is it Pinterest's crawler; does its channel count: a mapping's `action_source` may say `skip`
 4. where it goes: routing; is that account switched off
 5. may it be sent: consent
-6. is it recent: too old is skipped, too far ahead is a dead letter
+6. when was it: too far ahead is a dead letter; outside its account's cut-over window, or too old, is skipped
 7. has the browser's tag the same id, where it matters
 
-After them the event is built: what is required is checked before whether anybody can be recognised by it.
+After them the event is built: what is required is checked first, then whether somebody of it is suppressed, last
+whether anybody can be recognised by it.
 A record in which a field asked for has a wrong type is invalid, whatever the other answers were (`Mapper`).
 """
 
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 
 from consumer.config import Config, Events
 from consumer.mapping.consent import Permission, Rule, not_asked, permission
+from consumer.mapping.cutover import windows_of
 from consumer.mapping.facts import Circumstances
 from consumer.mapping.routing import Route, Router
 from consumer.mapping.targets import SKIP
@@ -70,6 +72,7 @@ class Rules:
         self._unknown_is_eea = config.privacy.consent_unknown_countries == "eea"
         self._sends_denied = config.privacy.denied == "opt_out"
         self._switched_off = frozenset(name for name, account in config.ad_accounts.items() if account.mode == "off")
+        self._windows = windows_of(config.ad_accounts)
         self._router = Router(config.routing)
 
     def terms(
@@ -107,7 +110,7 @@ class Rules:
         is_limited = limits_tracking and action_source in _APPS
         if is_limited and may.rule is Rule.GRANTED_ONLY:
             return Skipped(SkipReason.NO_CONSENT)  # `opt_out` is no substitute for consent there
-        event_time_s = self._event_time(said.event_time_ms, paths["event_time"], now_s)
+        event_time_s = self._event_time(said.event_time_ms, route.ad_account_id, paths["event_time"], now_s)
         if not isinstance(event_time_s, int):
             return event_time_s
         return Terms(
@@ -121,7 +124,7 @@ class Rules:
             self._allowed,
         )
 
-    def _event_time(self, time_ms: int | None, path: str, now_s: float) -> int | Skipped | Invalid:
+    def _event_time(self, time_ms: int | None, ad_account_id: str, path: str, now_s: float) -> int | Skipped | Invalid:
         if time_ms is None:
             return Invalid((f"{path}: missing or blank, and required",))
         event_time_s = time_ms // 1_000
@@ -130,6 +133,11 @@ class Rules:
         if ahead_s > self._future_tolerance_s:
             problem = f"{path}: further ahead than events.future_tolerance_s ({self._future_tolerance_s} s)"
             return Invalid((problem,), DeadLetterReason.IN_FUTURE)
+        # By its own time, not by the time it is sent as: the other integration's window must come to the same answer,
+        # and so must we whenever the record is read again.
+        window = self._windows.get(ad_account_id)
+        if window is not None and not window.holds(time_ms):
+            return Skipped(SkipReason.OUTSIDE_CUTOVER)
         if ahead_s < -self._max_age_s:
             return Skipped(SkipReason.TOO_OLD)
         # Pinterest takes no time ahead of its own clock; a shop's clock may run a little fast.

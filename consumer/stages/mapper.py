@@ -1,4 +1,7 @@
-"""maps: a decoded record → an event for one ad account, skipped for a reason, or invalid. Pure; the time is given."""
+"""maps: a decoded record → an event for one ad account, skipped for a reason, or invalid.
+
+Pure; the time is given, and the suppression list in force.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from consumer.mapping.compiler import Compiled, compile_mapping
 from consumer.mapping.compose import compose, custom_data_of
 from consumer.mapping.language import MappingFile
 from consumer.mapping.reading import missing
+from consumer.mapping.redaction import REDACTED, Redaction, redact
 from consumer.mapping.rules import Rules, Terms
 from consumer.mapping.shapes import ANYTHING, Shape
 from consumer.pinterest.components import components_of
@@ -30,6 +34,8 @@ from consumer.records import (
     Skipped,
     SkipReason,
 )
+from consumer.suppress_list import FIELDS as SUPPRESSED_BY
+from consumer.suppress_list import SuppressList, suppress_list
 
 _Plan = tuple[MappingFile, Compiled] | Skipped | Invalid | Incompatible
 
@@ -37,17 +43,26 @@ _Plan = tuple[MappingFile, Compiled] | Skipped | Invalid | Incompatible
 class Mapper:
     """The mapping of every configured topic, under one configuration. Learns the schemas that it meets, for ever.
 
+    Args:
+        config: What the operator decided.
+        suppressed: The suppression list in force, if somebody keeps it up to date; else it is read here, once.
+
     Raises:
-        ConfigError: A mapping file cannot be read, or makes no sense.
+        ConfigError: A mapping file or the suppression list cannot be read, or makes no sense.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, suppressed: SuppressList | None = None) -> None:
         self._rules = Rules(config)
         self._is_newer = config.events.newer_fields
         self._contract = Contract(is_newer=config.events.newer_fields, fields=frozenset(config.privacy.fields))
         self._settings = {"events.checkout_on": config.events.checkout_on}
         self._unit = config.events.integer_amounts
-        self._allowed = frozenset[str](config.privacy.fields)
+        allowed = frozenset[str](config.privacy.fields)
+        self._suppressed = suppress_list(config.privacy.suppress_file) if suppressed is None else suppressed
+        # Who is suppressed must be known also by what may not leave; the contract takes it out again.
+        self._only_compared = frozenset() if self._suppressed is None else SUPPRESSED_BY - allowed
+        self._read = allowed | self._only_compared
+        self._redaction = Redaction(config.privacy.redact_when) if config.privacy.redact_when else None
         self._catalogue = Catalogue(config.topics)
         self._plans: dict[tuple[str, RecordSchema | str], _Plan] = {}
         """By topic, and by schema or, where none is known, by the record's name."""
@@ -80,7 +95,7 @@ class Mapper:
     def compile(self, mapping: MappingFile, schema: RecordSchema | None) -> Compiled:
         """A mapping for the records of a schema, under this configuration; without one, for whatever may come."""
         shape = ANYTHING if schema is None else Shape(schema.definition, schema.named)
-        return compile_mapping(mapping, shape, settings=self._settings, unit=self._unit, allowed=self._allowed)
+        return compile_mapping(mapping, shape, settings=self._settings, unit=self._unit, allowed=self._read)
 
     def _plan(self, topic: str, decoded: Decoded) -> _Plan:
         """What becomes of all records of this schema: learnt once, at the first of them."""
@@ -135,6 +150,13 @@ class Mapper:
         surroundings = None if terms.is_offline else compiled.surroundings(record, whole, problems)
         person = compiled.person(record, whole, problems)
         event = compose(name, said, person, surroundings, custom_data, event_id, terms, clipped)
+        if self._suppressed is not None and self._suppressed.holds(event["user_data"]):
+            return Skipped(SkipReason.SUPPRESSED)
+        if self._only_compared:
+            clipped = [each for each in clipped if each not in self._only_compared]
+        if self._redaction is not None and self._redaction.concerns(matter):
+            redact(event)
+            clipped.append(REDACTED)
         return self._checked(Mapped(terms.route.ad_account_id, event, tuple(clipped)))
 
     def _checked(self, mapped: Mapped) -> MapOutcome:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import assert_never
@@ -55,6 +55,7 @@ from consumer.timing import full_jitter_s
 MAX_UNREADABLE = 3
 """Requests with the same events that may be answered unreadably before the account is held."""
 _SHORT_WISH_S = 1.0
+_ON_HOLD = "its mode in ad_accounts is `hold`; to go on, set another and restart"
 _OUTCOME_UNKNOWN = Rejected(
     "no usable answer, so Pinterest may have counted it, and could not tell a second one from the first "
     "(delivery.ambiguous_offline)",
@@ -80,6 +81,7 @@ class Sink:
         is_live: Is this assignment still ours? Events of others are not sent again.
         caps: Requests a minute of accounts with a cap of their own.
         most_parked: Events that may be parked in a row without another being accepted.
+        on_hold: Accounts of which nothing is sent, as the operator wishes.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Sink:
         is_live: Callable[[Assignment], bool],
         caps: Mapping[str, int],
         most_parked: int,
+        on_hold: Iterable[str] = (),
     ) -> None:
         self._settings = settings
         self._max_age_s = max_age_s
@@ -105,6 +108,8 @@ class Sink:
         self._permits = Permits(settings.max_in_flight)
         self._tempo = Tempo()
         self._parking = Parking(most_parked)
+        for name in on_hold:
+            self._account(name).stop(_ON_HOLD)
 
     # --- towards the API -----------------------------------------------------------------------------------
 
@@ -117,13 +122,15 @@ class Sink:
 
     def submit(self, batch: Batch) -> None:
         """Take over a new batch."""
-        name = batch.ad_account_id
+        self._queue(self._account(batch.ad_account_id), batch)
+
+    def _account(self, name: str) -> Account:
         account = self._accounts.get(name)
         if account is None:
             cap = self._caps.get(name, self._settings.requests_per_minute)
             account = Account(name, self._most_per_account, Pace(cap) if cap is not None else None, self._tempo)
             self._accounts[name] = account
-        self._queue(account, batch)
+        return account
 
     def start(self, now_s: float, wall_s: float) -> tuple[list[Batch], list[Verdict]]:
         """What to send now: batches to make requests of, and verdicts on events that grew too old meanwhile."""
@@ -335,7 +342,10 @@ class Sink:
     @property
     def api_hold(self) -> Hold | None:
         """Set while the API as a whole is taken for down and something waits that could find out."""
-        return self._breaker.hold if self._permits.under_way or self._turns.accounts else None
+        if self._breaker.hold is None or self._permits.under_way:
+            return self._breaker.hold
+        could_ask = any(not account.is_stopped for account in self._turns.accounts)
+        return self._breaker.hold if could_ask else None
 
     def find(self, records: Set[Record]) -> Iterator[tuple[Event, HoldCause | Wait]]:
         """The events of these records that are here, and why each waits."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from textwrap import dedent
 
 ROOT = Path(__file__).parents[2]
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE_IN_A_LIST = re.compile(r"^(?P<indent> *)```(\w*)\n(.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 
 
@@ -39,6 +41,11 @@ def names_in(cell: str) -> list[str]:
 def fenced(text: str) -> list[tuple[str, str]]:
     """Language and content of each fenced block that starts a line."""
     return [(found[1], found[2]) for found in _FENCE.finditer(text)]
+
+
+def fenced_anywhere(text: str) -> list[tuple[str, str]]:
+    """The same with those that stand, indented, in lists."""
+    return [(found[2], dedent(found[3])) for found in _FENCE_IN_A_LIST.finditer(text)]
 
 
 def _cells(line: str) -> list[str]:

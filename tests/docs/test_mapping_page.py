@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,7 +107,9 @@ def test_the_value_is_as_told(row: dict[str, str], monkeypatch: pytest.MonkeyPat
     assert mapped(an_order(totals=totals))["event"]["custom_data"]["value"] == row["`value`"]
 
 
-def test_the_questions_are_asked_in_the_order_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_questions_are_asked_in_the_order_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "suppressed.txt").write_text(sha256(b"4930901820").hexdigest())
+    monkeypatch.setenv("CONVERSIONS_PRIVACY__SUPPRESS_FILE", str(tmp_path / "suppressed.txt"))
     order = an_order(
         is_test=True,
         client={"is_bot": True},
@@ -116,7 +119,7 @@ def test_the_questions_are_asked_in_the_order_told(monkeypatch: pytest.MonkeyPat
         channel="IMPORT",
         merchant_id="merchant-3",
         consent={"advertising": "DENIED", "jurisdiction": "DE"},
-        occurred_at=time_ago(days=8),
+        occurred_at=time_ago(days=9),
         customer={"phones": ["+49 30 901820"]},
     )
     mend = {
@@ -129,13 +132,16 @@ def test_the_questions_are_asked_in_the_order_told(monkeypatch: pytest.MonkeyPat
         "not_advertised": ("merchant_id", "merchant-2"),
         "account_off": ("merchant_id", "merchant-1"),
         "no_consent": ("consent.advertising", "GRANTED"),
+        "outside_cutover": ("occurred_at", time_ago(days=8)),
         "too_old": ("occurred_at", time_ago(minutes=1)),
+        "suppressed": ("customer.phones", ["+49 30 901821"]),
         "no_identity": ("customer.emails", ["anna.meyer@example.com"]),
     }
     monkeypatch.setenv("CONVERSIONS_DEDUP__BROWSER_TAG", "present")
     accounts = {"merchant-1": "549755885175", "merchant-2": "549755885176", "merchant-3": "none"}
     monkeypatch.setenv("CONVERSIONS_ROUTING__TABLE", json.dumps(accounts))
     monkeypatch.setenv("CONVERSIONS_AD_ACCOUNTS__549755885176__MODE", "off")
+    monkeypatch.setenv("CONVERSIONS_AD_ACCOUNTS__549755885175__ACTIVE_FROM", time_ago(days=8, hours=12))
     rows = table(section(TEXT, "Which records count"), "Question")
     told = [names_in(row["If not"])[0] for row in rows if row["Orders"]]
 

@@ -75,6 +75,34 @@ def test_a_held_account_keeps_its_share_the_rest_is_parked_and_the_others_go_on(
     assert premature_commits(watcher.commits, world.manifest(), world.record(), world.letters()) == []
 
 
+def test_an_account_on_hold_is_sent_nothing_until_a_restart_with_another_mode(world: World) -> None:
+    produce(world)
+    mode = f"ad_accounts__{world.accounts['merchant-1']}__mode"
+    with world.watcher() as watcher:
+        consumer = world.consumer(limits__max_events=MOST, **{mode: "hold"})
+        wait_until_accepted(world, consumer, to_accept(world, of_the_ill=False))
+        held = world.metric(consumer, 'pinterest_conversions_accounts_held{cause="operator"}')
+        first = stop(consumer)
+        on_hold = [event for event in world.record() if event.ad_account_id == world.accounts["merchant-1"]]
+        parked = {letter.origin for letter in world.letters() if letter.why["reason"] == "account_held"}
+
+        again = world.consumer("again", limits__max_events=MOST)
+        world.wait_until_committed_to_the_end(again)
+        second = stop(again)
+
+    ill = {line.position: line.event_id for line in to_accept(world, of_the_ill=True)}
+    found = world.settlement()
+    assert (held, on_hold) == (1, [])
+    assert (first["balanced"], second["balanced"]) == (True, True)
+    assert len(parked) >= 50
+    assert parked < ill.keys()
+    assert {ill[position] for position in ill.keys() - parked} <= {event.event_id for event in world.record()}
+    assert found.lost == []
+    assert found.duplicates == []
+    assert all(each.endswith("was dead_lettered:account_held") for each in found.unexpected)
+    assert premature_commits(watcher.commits, world.manifest(), world.record(), world.letters()) == []
+
+
 def test_a_throttled_account_is_slowed_and_never_parked(world: World) -> None:
     world.set_faults(of_the_ill(world, kind="status", status=429, headers={"Retry-After": "1"}, count=12))
     produce(world)

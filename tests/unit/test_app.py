@@ -10,6 +10,7 @@ from consumer.config import Config
 from consumer.pinterest.client import ConversionsClient
 from consumer.pinterest.token_keeper import kept_tokens
 from consumer.pipeline import Mail, Pipeline
+from consumer.records import HoldCause
 from consumer.timing import SystemClock
 from consumer.watchdog import Pulse
 from tests.unit.stages.builders import assignment_of
@@ -41,3 +42,11 @@ def test_a_letter_for_a_partition_about_to_leave_is_still_ours() -> None:
 
     assert pipeline._dead_letters._producer._is_ours(orders)
     assert not pipeline._sink._is_live(orders)
+
+
+def test_an_account_on_hold_is_held_from_the_start() -> None:
+    config = Config.model_validate({**CONFIG.model_dump(), "ad_accounts": {"549000000001": {"mode": "hold"}}})
+
+    held = {name: hold.cause for name, hold in built(config)._sink.holds()}
+
+    assert held == {"549000000001": HoldCause.OPERATOR}

@@ -202,6 +202,7 @@ class Rig:
                 is_live=self._is_live,
                 caps={},
                 most_parked=1_000,
+                on_hold=config.accounts_on_hold,
             ),
             dead_letters=cast("Any", self.letters),
             receipts=receipts,

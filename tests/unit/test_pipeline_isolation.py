@@ -86,6 +86,47 @@ def test_what_a_held_account_has_beyond_its_share_is_parked_and_the_others_go_on
     assert rig.source.paused_now == set()
 
 
+def test_an_account_on_hold_is_parked_as_one_that_is_refused_and_never_sent_to() -> None:
+    with capture_logs() as lines:
+        rig = Rig(config_of(ad_accounts={BAD: {"mode": "hold"}}))
+        bus = Bus(rig)
+        bus.is_bad_well = True
+        for _ in range(40):
+            bus.give(20, merchant=1)
+            bus.give(2, merchant=2)
+            bus.turn()
+        bus.turn(10)
+
+    assert bus.parked == 40 * 20 - SHARE
+    assert rig.ledger["total"]["accepted"] == 40 * 2
+    assert rig.pipeline.snapshot.held_accounts == {HoldCause.OPERATOR: 1}
+    said = [
+        (line["log_level"], line["ad_account_id"], line["cause"])
+        for line in lines
+        if line["event"] == "ad_account_held"
+    ]
+    assert said == [("warning", BAD, "operator")]
+
+    rig.letters.acknowledge()
+    bus.turn(10)
+
+    assert rig.pipeline.snapshot.ledger["partitions"][str(bus.orders)]["front"]["because"] == "operator"
+    assert rig.source.paused_now == set()
+
+
+def test_an_account_on_hold_alone_waits_and_nothing_of_it_is_parked() -> None:
+    rig = Rig(config_of(ad_accounts={BAD: {"mode": "hold"}}, limits={"max_events": MOST}))
+    bus = Bus(rig)
+    bus.give(2 * MOST, merchant=1)
+
+    bus.turn(20)
+
+    assert bus.parked == 0
+    assert MOST <= bus.in_hand < MOST + 20
+    assert rig.source.paused_now == {bus.orders}
+    assert rig.source.last_commit(bus.orders) in {None, 0}
+
+
 def test_the_oldest_are_parked_so_that_commits_move_on(rig: Rig) -> None:
     bus = Bus(rig)
     for _ in range(40):

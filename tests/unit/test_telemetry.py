@@ -63,6 +63,8 @@ OF_OURS_BESIDES = {
     "api_warnings_total": {"field"},
     "schema_fields_missing_total": {"topic"},
     "accounts_in_test": set(),
+    "suppressed_hashes": set(),
+    "suppress_list_age_seconds": set(),
 }
 CLOSED = {
     "topic": {"orders", "visits"},

@@ -74,6 +74,16 @@ def test_any_way_to_an_account_will_do(routing: dict[str, Any]) -> None:
     assert failures(routing=routing) == []
 
 
+def test_settings_of_an_account_that_nothing_goes_to_are_warned_of() -> None:
+    """One digit wrong, and the account that was meant has no cut-over window."""
+    accounts = {"549755885175": {"mode": "live"}, "549755885157": {"active_from": "2026-11-01T00:00:00Z"}}
+
+    (warning,) = warnings(ad_accounts=accounts)
+
+    assert warning.about == "routing"
+    assert warning.text.startswith("ad_accounts.549755885157: ")
+
+
 def test_a_table_without_an_account_is_no_way() -> None:
     assert [finding.about for finding in failures(routing={"table": {"m-1": "none"}})] == ["routing"]
 

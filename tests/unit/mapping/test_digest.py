@@ -48,6 +48,7 @@ def test_a_setting_that_shapes_events_changes_it(sections: dict[str, Any]) -> No
         pytest.param(
             {"routing": {**SECTIONS["routing"], "accounts": ["549755885177", "549755885176"]}}, id="another order"
         ),
+        pytest.param({"privacy": {"suppress_file": "/etc/suppressed.txt"}}, id="where the suppression list is"),
         pytest.param({"events": {"value_basis": "net"}}, id="a default that is said"),
     ],
 )

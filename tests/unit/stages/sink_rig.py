@@ -45,7 +45,12 @@ class Rig:
     """
 
     def __init__(
-        self, *, caps: Mapping[str, int] | None = None, chance: random.Random | None = None, **changes: Any
+        self,
+        *,
+        caps: Mapping[str, int] | None = None,
+        chance: random.Random | None = None,
+        on_hold: Iterable[str] = (),
+        **changes: Any,
     ) -> None:
         self.gone: set[Assignment] = set()
         self.elapsed_s = 0.0
@@ -56,6 +61,7 @@ class Rig:
             is_live=lambda assignment: assignment not in self.gone,
             caps=caps or {},
             most_parked=1_000,
+            on_hold=on_hold,
         )
 
     def submit(self, *batches: Batch) -> None:

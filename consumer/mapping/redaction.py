@@ -1,0 +1,60 @@
+"""Redaction: a purchase in a sensitive category is reported by its worth, without what was bought."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from consumer.mapping.facts import Matter
+
+REDACTED = "redacted"
+"""Stands among what was clipped of such an event."""
+_OF_THE_EVENT = ("event_source_url",)
+_OF_CUSTOM_DATA = ("content_ids", "content_name", "content_category", "content_brand", "search_string")
+_OF_A_LINE = ("id", "item_name", "item_category", "item_brand", "item_brand_id")
+
+
+class Redaction:
+    """Which events are redacted.
+
+    Args:
+        categories: Patterns of whole categories, in any case; `*` stands for any text.
+    """
+
+    def __init__(self, categories: Sequence[str]) -> None:
+        self._is_sensitive = re.compile("|".join(map(_expression, categories)), re.IGNORECASE | re.DOTALL).fullmatch
+
+    def concerns(self, matter: Matter) -> bool:
+        """Is any category of it sensitive? Of every line of the record: also of those that are not told as items."""
+        categories = (matter.content_category, *(line.category for line in matter.lines))
+        return any(each is not None and self._is_sensitive(each.strip()) for each in categories)
+
+
+def _expression(pattern: str) -> str:
+    first, *others = map(re.escape, pattern.strip().split("*"))
+    if not others:
+        return first
+    *middle, last = others
+    # Each part as early as it can be, for good: a category may be of any length, and going back would take for ever.
+    return f"{first}{''.join(f'(?>.*?{part})' for part in middle)}.*{last}"
+
+
+def redact(event: dict[str, Any]) -> None:
+    """Take out of a finished event, in place, whatever tells what was bought, looked at or searched for.
+
+    Value, currency, number of items, prices and quantities stay, and so do order id and `user_data`.
+    """
+    _take_out(event, _OF_THE_EVENT)
+    custom_data: dict[str, Any] = event.get("custom_data", {})
+    _take_out(custom_data, _OF_CUSTOM_DATA)
+    contents = custom_data.pop("contents", ())
+    for content in contents:
+        _take_out(content, _OF_A_LINE)
+    if kept := [content for content in contents if content]:
+        custom_data["contents"] = kept
+
+
+def _take_out(part: dict[str, Any], names: Sequence[str]) -> None:
+    for name in names:
+        part.pop(name, None)
