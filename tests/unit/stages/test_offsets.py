@@ -296,17 +296,19 @@ def test_no_text_whatever_raises(text: str) -> None:
     assert SettledMap.decode(text, 10) is None
 
 
-@settings(max_examples=200)
-@given(st.data())
-def test_no_single_damage_goes_unnoticed(data: st.DataObject) -> None:
+def test_no_single_damage_goes_unnoticed() -> None:
     whole = map_of(10, range(12, 13), range(15, 400), range(10_000, 10_007))
     metadata = whole.encode()
-    at = data.draw(st.integers(0, len(metadata) - 1))
-    character = data.draw(st.characters(min_codepoint=32, max_codepoint=126))
+    damages = [
+        metadata[:at] + character + metadata[at + 1 :]
+        for at in range(len(metadata))
+        for character in map(chr, range(32, 127))
+    ]
 
-    damaged = SettledMap.decode(metadata[:at] + character + metadata[at + 1 :], 10)
+    read = {damaged: SettledMap.decode(damaged, 10) for damaged in damages}
 
-    assert damaged is None or damaged == whole  # `A` for `a` in the checksum's digits changes nothing
+    # `A` for `a` in the checksum's digits changes nothing.
+    assert [damaged for damaged, found in read.items() if found not in (None, whole)] == []
 
 
 @given(st.binary(max_size=300))
