@@ -12,12 +12,13 @@ from consumer.mapping.identity import user_data_of
 from consumer.mapping.lines import Line, contents_of, sorted_lines
 from consumer.mapping.reading import missing, refuse
 from consumer.mapping.rules import Terms
-from consumer.mapping.scrub import clean_url, looks_personal
+from consumer.mapping.scrub import clean_url, holds_contact, looks_personal
 from consumer.mapping.value import Worth
 from consumer.pinterest.currencies import currency_code, is_currency, money
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2}(?![A-Za-z])")
 _LIMITED = "LDP"  # the only opt_out_type that Pinterest processes
+CONTACT_IN_ID = "holds what looks like an e-mail address or telephone number, and ids go to Pinterest in clear"
 _IN_LOWER_CASE = ("os_family", "form_factor", "network_type")
 
 # What the older, flat form has of the newer one's facts, and under which names.
@@ -80,6 +81,8 @@ def custom_data_of(
     data = contents_of(lines, currency, price_of, clipped, is_newer=terms.shape.newer_fields)
     if matter.order_id is not None:
         data["order_id"] = matter.order_id
+        if holds_contact(matter.order_id):
+            refuse(paths["custom_data.order_id"], CONTACT_IN_ID, problems)
     if currency is not None:
         data["currency"] = currency
     for name, amount in (("value", value), ("predicted_ltv", matter.predicted_ltv)):
@@ -90,7 +93,9 @@ def custom_data_of(
         else:
             data[name] = money(amount, currency)
     _add_texts(data, matter, clipped)
-    if matter.external_measurement_id is not None:
+    if matter.external_measurement_id is not None and holds_contact(matter.external_measurement_id):
+        clipped.append("external_measurement_id")
+    elif matter.external_measurement_id is not None:
         data["external_measurement_id"] = matter.external_measurement_id
         if terms.shape.external_measurement_vendor_id is not None:
             data["external_measurement_vendor_id"] = terms.shape.external_measurement_vendor_id
@@ -145,7 +150,7 @@ def _surround(
             clipped.append("language")
     if terms.shape.newer_fields and terms.is_app and said.advertiser_tracking_enabled is not None:
         event["advertiser_tracking_enabled"] = said.advertiser_tracking_enabled
-    app, device = surroundings.app, surroundings.device
+    app, device = _without_contacts(surroundings.app, clipped), _without_contacts(surroundings.device, clipped)
     if terms.shape.app_fields == "flat":
         event |= _flat(app, device)
         return
@@ -153,6 +158,13 @@ def _surround(
         event["app_info"] = app
     if device:
         event["device_info"] = _device_info(device)
+
+
+def _without_contacts(facts: dict[str, Any], clipped: list[str]) -> dict[str, Any]:
+    for name in [name for name, value in facts.items() if isinstance(value, str) and holds_contact(value)]:
+        clipped.append(name)
+        del facts[name]
+    return facts
 
 
 def _language(tag: str) -> str | None:

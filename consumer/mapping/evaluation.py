@@ -160,18 +160,18 @@ class Evaluator:
             if not part.is_optional:
                 needed.append(text)
         if "None" in needed:
-            return "None"
+            return self._nothing
         absent = " or ".join(f"{text} is None" for text in needed)
-        return self._draft.function.assign(f"None if {absent} else {' + '.join(pieces)}")
+        made = " + ".join(pieces)
+        found = f"[{made}]" if self._takes is Takes.TEXTS else made
+        return self._draft.function.assign(f"{self._nothing} if {absent} else {found}")
 
     def _table(self, of: Expression, entries: Mapping[str, str], otherwise: str | None, base: Base) -> str:
         by_word = {name: self._meant(value) for name, value in entries.items()}
-        last = None if otherwise is None else self._meant(otherwise)
-        asked = self._word(of, base)
-        if asked == "None":
-            return self._draft.constants.refer(last)
         refer = self._draft.constants.refer
-        return self._draft.function.assign(f"{refer(by_word)}.get({asked}, {refer(last)})")
+        last = self._nothing if otherwise is None else refer(self._meant(otherwise))
+        asked = self._word(of, base)
+        return last if asked == "None" else self._draft.function.assign(f"{refer(by_word)}.get({asked}, {last})")
 
     def _word(self, of: Expression, base: Base) -> str:
         """What a table is asked for."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from consumer.mapping.facts import Circumstances, Person, Surroundings
 from consumer.mapping.rules import Terms
-from consumer.mapping.scrub import click_id_in, looks_personal, public_address
+from consumer.mapping.scrub import click_id_in, holds_contact, looks_personal, public_address
 from consumer.pinterest import hashing
 from consumer.pinterest.countries import country_code
 
@@ -76,12 +76,18 @@ def _add_client(data: dict[str, Any], surroundings: Surroundings, user_agent: st
         else:
             clipped.append("client_ip_address")
     if user_agent is not None:
-        data["client_user_agent"] = user_agent
+        if holds_contact(user_agent):
+            clipped.append("client_user_agent")
+        else:
+            data["client_user_agent"] = user_agent
     click_id = surroundings.click_id
     for url in (surroundings.page_url, surroundings.landing_url):
         click_id = click_id or (click_id_in(url) if url is not None else None)
     if click_id:
-        data["click_id"] = click_id
+        if holds_contact(click_id):
+            clipped.append("click_id")
+        else:
+            data["click_id"] = click_id
 
 
 def _state_residency(data: dict[str, Any], terms: Terms) -> None:

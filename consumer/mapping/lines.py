@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from consumer.mapping.facts import LineFacts
-from consumer.mapping.scrub import looks_personal
+from consumer.mapping.scrub import holds_contact, looks_personal
 from consumer.pinterest.currencies import money
 
 _NOT_GOODS = frozenset({"gift_card", "fee"})
@@ -88,8 +88,11 @@ def contents_of(
         facts = line.facts
         content: dict[str, Any] = {}
         if facts.identifier is not None:
-            content["id"] = facts.identifier
-            ids[facts.identifier] = None
+            if holds_contact(facts.identifier):
+                clipped.append("contents.id")
+            else:
+                content["id"] = facts.identifier
+                ids[facts.identifier] = None
         for name, text in (("item_name", facts.name), ("item_category", facts.category), ("item_brand", facts.brand)):
             if text is not None:
                 if looks_personal(text):  # engraved for somebody
@@ -102,7 +105,10 @@ def contents_of(
             else:
                 content["item_price"] = money(price, currency)
         if is_newer and facts.brand_id is not None:
-            content["item_brand_id"] = facts.brand_id
+            if holds_contact(facts.brand_id):
+                clipped.append("contents.item_brand_id")
+            else:
+                content["item_brand_id"] = facts.brand_id
         content["quantity"] = line.units
         contents.append(content)
     custom_data: dict[str, Any] = {"contents": contents, "num_items": lines.units}

@@ -12,11 +12,12 @@ import orjson
 from consumer.config import Config
 from consumer.mapping.catalogue import Catalogue
 from consumer.mapping.compiler import Compiled, compile_mapping
-from consumer.mapping.compose import compose, custom_data_of
+from consumer.mapping.compose import CONTACT_IN_ID, compose, custom_data_of
 from consumer.mapping.language import MappingFile
-from consumer.mapping.reading import missing
+from consumer.mapping.reading import missing, refuse
 from consumer.mapping.redaction import REDACTED, Redaction, redact
 from consumer.mapping.rules import Rules, Terms
+from consumer.mapping.scrub import holds_contact
 from consumer.mapping.shapes import ANYTHING, Shape
 from consumer.pinterest.components import components_of
 from consumer.pinterest.events import NEWER_EVENT_NAMES, Contract, has_identity
@@ -145,6 +146,9 @@ class Mapper:
         if event_id is None:
             key = "event_id.own" if "event_id.own" in mapping.targets else "event_id.shared"
             missing(paths[key], problems)
+        elif holds_contact(event_id):
+            key = "event_id.own" if matter.shared_id is None else "event_id.shared"
+            refuse(paths[key], CONTACT_IN_ID, problems)
         if event_id is None or problems:
             return Invalid(tuple(problems))
         surroundings = None if terms.is_offline else compiled.surroundings(record, whole, problems)

@@ -242,6 +242,26 @@ def test_ids_may_be_numbers_beside_arrays_of_texts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "row", "found"),
+    [
+        pytest.param('{template: "shop-{number}"}', {}, ["shop-1001"], id="a template"),
+        pytest.param('{template: "{shop}-{number}"}', {}, [], id="a template without what it needs"),
+        pytest.param("{path: source, table: {pos: till}}", {}, ["till"], id="a table"),
+        pytest.param("{path: source, table: {pos: till}}", {"source": "web"}, [], id="a table without the word"),
+        pytest.param("{path: source, table: {web: w}, otherwise: till}", {}, ["till"], id="a table for all others"),
+    ],
+)
+def test_where_several_may_be_one_that_is_made_is_one_of_them(
+    tmp_path: Path, written: str, row: dict[str, Any], found: list[str]
+) -> None:
+    text = MAPPING.replace("  country: country", f"  country: country\n  external_id: {written}")
+
+    person = compiled(tmp_path, text=text).person(ROW | row, {"op": "u"}, [])
+
+    assert person.external_ids == found
+
+
+@pytest.mark.parametrize(
     ("name", "kind", "value"),
     [
         pytest.param("cents", "bytes", b"\1", id="money"),
