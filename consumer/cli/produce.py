@@ -17,19 +17,24 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from consumer.avro import fingerprint_of
 from consumer.avro_json import from_json
-from consumer.config import Config, Topic
+from consumer.config import Config, Topic, WireFormat
 from consumer.config_sources import load_config
 from consumer.demo.encoding import SampleEncoder
 from consumer.demo.ordinary import key_of_order, key_of_visit
 from consumer.demo.publishing import Encodes, Publisher, new_producer
-from consumer.demo.samples import Rules, Sample
+from consumer.demo.samples import Fields, Rules, Sample
 from consumer.demo.traffic import orders, visits
 from consumer.errors import ConfigError
+from consumer.frames import SINGLE_OBJECT_MARKER
 from consumer.registry import register_schema
 from consumer.schemas import Encoder, bundled_schema
 
 DEFAULT_COUNT = 1_000
+
+WRITTEN: frozenset[WireFormat] = frozenset({"avro", "confluent", "single_object"})
+"""The wire formats that need no other registry's way of registering."""
 
 
 def produce(
@@ -59,6 +64,7 @@ def produce(
         raise ConfigError(["give either a FILE of records or --count of invented ones, not both"])
     settings = load_config(config)
     chosen = _chosen_topic(settings, topic)
+    _refuse_wire_format(topic, chosen)
     if not allow_remote:
         _refuse_remote(settings.kafka.bootstrap_servers)
     schema = _schema_of(chosen)
@@ -110,18 +116,38 @@ def _is_loopback(server: str) -> bool:
 
 
 def _schema_of(topic: Topic) -> dict[str, Any]:
-    if topic.schema_file is None:
+    file = topic.schema_file or next(iter(topic.schema_files), None)
+    if file is None:
         return bundled_schema(topic.mapping)
     try:
-        schema: dict[str, Any] = json.loads(topic.schema_file.read_text(encoding="utf-8"))
+        schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError([f"the `schema_file` cannot be read as JSON ({type(error).__name__})"]) from None
+        raise ConfigError([f"the schema's file cannot be read as JSON ({type(error).__name__}): {file}"]) from None
     return schema
+
+
+class _SingleObjects:
+    """Writes records in Avro's single-object encoding."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._frame = SINGLE_OBJECT_MARKER + bytes.fromhex(fingerprint_of(schema))
+        self._bare = Encoder(schema, schema_id=None)
+
+    def encode(self, fields: Fields) -> bytes:
+        return self._frame + self._bare.encode(fields)
+
+
+def _refuse_wire_format(name: str, topic: Topic) -> None:
+    if topic.wire_format not in WRITTEN:
+        problem = f"topics.{name}.wire_format: records are produced in {', '.join(sorted(WRITTEN))} only"
+        raise ConfigError([f"{problem}; rehearse with one of these, or with the producers of `{topic.wire_format}`"])
 
 
 def _encoder(settings: Config, name: str, topic: Topic, schema: dict[str, Any], *, is_invented: bool) -> Encodes:
     if topic.wire_format == "avro":
         return Encoder(schema, schema_id=None)
+    if topic.wire_format == "single_object":
+        return _SingleObjects(schema)
     schema_id = register_schema(settings.schema_registry, f"{name}-value", schema)
     return SampleEncoder(topic.mapping, schema_id=schema_id) if is_invented else Encoder(schema, schema_id=schema_id)
 
