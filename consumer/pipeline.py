@@ -394,7 +394,7 @@ class Pipeline:
                     self._decode(record)
             case RegistryUnreachable(ref, detail):
                 self._lookups.unreachable(ref, now_s)
-                _log.warning("registry_unreachable", schema=str(ref), detail=detail)
+                _log.warning("registry_unreachable", schema=ref.shape, detail=detail)
             case OutboxFailed(failure):
                 raise FatalError("a request ended in a defect of ours") from failure
             case _:
@@ -589,7 +589,7 @@ def _told(problems: tuple[str, ...]) -> str:
 
 
 def _schema_unknown(record: Record, ref: SchemaRef) -> Letter:
-    return Letter(record, DeadLetterReason.SCHEMA_UNKNOWN, "decode", f"the registry knows no schema {ref}")
+    return Letter(record, DeadLetterReason.SCHEMA_UNKNOWN, "decode", f"the registry knows no schema {ref.shape}")
 
 
 def _rejected(verdict: Verdict, rejected: Rejected) -> Letter:

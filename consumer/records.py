@@ -223,6 +223,11 @@ class SchemaRef(NamedTuple):
     def __str__(self) -> str:
         return f"{self.kind}{self.id}"
 
+    @property
+    def shape(self) -> str:
+        """What may be told of it until somebody knows it: in another format its digits would be content."""
+        return str(self) if isinstance(self.id, int) else f"{self.kind}of {len(self.id) // 2} bytes"
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RecordSchema:

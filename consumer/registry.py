@@ -118,7 +118,9 @@ class Registry:
 
     async def _look_up(self, ref: SchemaRef) -> SchemaAnswer:
         if (api := self._by_kind.get(ref.kind)) is None:
-            raise ConfigError([f"schema_registry: a record names the schema {ref}, and there is no registry to ask"])
+            raise ConfigError(
+                [f"schema_registry: a record names the schema {ref.shape}, and there is no registry to ask"]
+            )
         found = _Found()
         try:
             schema = await self._resolve(api, api.path_of(ref), found, ())

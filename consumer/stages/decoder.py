@@ -107,7 +107,7 @@ class Decoder:
 
 def _needed(ref: SchemaRef) -> SchemaNeeded | Undecodable:
     if ref.kind is SchemaKind.FINGERPRINT:
-        detail = f"none of the topic's `schema_files` is the schema with {ref}"
+        detail = "none of the topic's `schema_files` has the fingerprint that it names its schema by"
         return Undecodable(detail, DeadLetterReason.SCHEMA_UNKNOWN)
     return SchemaNeeded(ref)
 
