@@ -15,9 +15,11 @@ RUN /opt/build/bin/python -m hatchling build --target wheel --directory /dist
 
 # --- what runs, and nothing else ---
 FROM ${PYTHON_IMAGE} AS runtime
+# requirements-aws.lock for AWS Glue and Amazon MSK.
+ARG REQUIREMENTS=requirements.lock
 WORKDIR /src
 RUN python -m venv /opt/conversions
-COPY requirements.lock .
+COPY ${REQUIREMENTS} requirements.lock
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/conversions/bin/pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
 COPY --from=wheel /dist /dist

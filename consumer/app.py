@@ -16,7 +16,6 @@ import structlog
 
 from consumer import kafka_settings
 from consumer.config import Config
-from consumer.errors import ConfigError
 from consumer.health import HealthServer
 from consumer.logs import kafka_logger
 from consumer.mapping.digest import mapping_digest
@@ -50,7 +49,7 @@ _SWITCH_INTERVAL_S = 0.001
 class AsyncOutbox:
     """Makes requests and look-ups on the asyncio loop, for a caller on another thread."""
 
-    def __init__(self, client: ConversionsClient, registry: Registry | None, inbox: queue.SimpleQueue[Mail]) -> None:
+    def __init__(self, client: ConversionsClient, registry: Registry, inbox: queue.SimpleQueue[Mail]) -> None:
         self._loop = asyncio.get_running_loop()
         self._client = client
         self._registry = registry
@@ -83,15 +82,12 @@ class AsyncOutbox:
         self._inbox.put(BatchResult(batch, answer))
 
     async def _fetch(self, ref: SchemaRef) -> None:
-        if self._registry is None:
-            raise ConfigError(["schema_registry.url: a record names a schema, and there is no registry to ask"])
         self._inbox.put(await self._registry.fetch(ref))
 
     async def aclose(self) -> None:
         """Close all connections; what was still under way ends, and nobody waits for it any more."""
         await self._client.aclose()
-        if self._registry is not None:
-            await self._registry.aclose()
+        await self._registry.aclose()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
@@ -121,8 +117,7 @@ async def _carry(config: Config, tokens: Tokens, clock: Clock) -> int:
         max_in_flight=config.delivery.max_in_flight,
         accounts_in_test=config.accounts_in_test,
     )
-    registry = Registry(config.schema_registry) if config.schema_registry.url is not None else None
-    outbox = AsyncOutbox(client, registry, inbox)
+    outbox = AsyncOutbox(client, Registry(config.schema_registry), inbox)
     pulse = Pulse(clock)
     watchdog = Watchdog(pulse, clock)
     suppressed = suppress_list(config.privacy.suppress_file, clock)

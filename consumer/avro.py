@@ -11,7 +11,7 @@ from typing import Any
 
 from fastavro import parse_schema, schemaless_reader
 from fastavro.read import LOGICAL_READERS
-from fastavro.schema import SchemaParseException
+from fastavro.schema import SchemaParseException, fingerprint, to_parsing_canonical_form
 
 from consumer.avro_guard import MAX_DEPTH, MAX_VALUES, Walk, extent_of, kind_of, not_negative, read_zigzag
 from consumer.records import Decoded, RecordSchema, Undecodable
@@ -49,6 +49,18 @@ def parse_writer_schema(schema: Any, references: Sequence[Any] = ()) -> WriterSc
         return Undecodable("unusable schema: nested too deeply")
     except (SchemaParseException, ValueError, KeyError, TypeError, AttributeError) as error:
         return Undecodable(f"unusable schema: {type(error).__name__} {error}"[:200])
+
+
+def fingerprint_of(schema: Any) -> str:
+    """What single-object encoding names a schema by: eight bytes in hexadecimal, in the order they are written in.
+
+    Args:
+        schema: The schema as JSON values, one that `parse_writer_schema` takes.
+
+    Source: Apache Avro specification, "Schema Fingerprints" and "Single-object encoding": CRC-64-AVRO of the parsing
+    canonical form, little-endian; fastavro's text has the bytes in that order.
+    """
+    return str(fingerprint(to_parsing_canonical_form(_essentials(schema)), "CRC-64-AVRO"))
 
 
 class WriterSchema:

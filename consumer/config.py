@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -65,7 +66,14 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
+AWS_REMEDY = "pip install 'pinterest-conversions-consumer[aws]'"
+"""Installs what AWS Glue and IAM need."""
+
 SectionT = TypeVar("SectionT", bound=Section)
+
+
+def _has_aws() -> bool:
+    return all(find_spec(name) is not None for name in ("boto3", "aws_msk_iam_sasl_signer"))
 
 
 def _sound(section: SectionT, problems: list[str]) -> SectionT:
@@ -96,12 +104,15 @@ class Kafka(Section):
     """Where to start a partition that has no commit yet; a time needs its zone."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How to talk to the brokers."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
-    """SASL mechanism, with the `SASL_` protocols."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"] | None = None
+    """SASL mechanism, with the `SASL_` protocols. `AWS_MSK_IAM` needs the `aws` extra and takes AWS credentials from
+    where AWS' own tools find them: a pod's role, environment, shared files."""
     sasl_username: str | None = None
     """SASL user."""
     sasl_password: SecretStr | None = None
     """SASL password."""
+    aws_region: str | None = Field(default=None, min_length=1)
+    """`AWS_MSK_IAM`: the region of the cluster, such as `eu-west-1`."""
     ssl_ca_file: Path | None = None
     """Certificates of the authorities to trust, PEM; without it the system's."""
     dead_letter_topic: str | None = None
@@ -137,6 +148,10 @@ class Kafka(Section):
         if not protocol.startswith("SASL_"):
             unused = sorted(key for key in said if key.startswith("sasl_"))
             return [f"`{key}` needs `security_protocol` SASL_SSL or SASL_PLAINTEXT" for key in unused]
+        if self.sasl_mechanism == "AWS_MSK_IAM":
+            return self._msk_problems(protocol, said)
+        if self.aws_region is not None:
+            return ["`aws_region` belongs to `sasl_mechanism: AWS_MSK_IAM`, and only there"]
         if "sasl_mechanism" not in said:
             return ["the SASL_ values of `security_protocol` need `sasl_mechanism`"]
         if self.sasl_mechanism in {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}:
@@ -144,12 +159,42 @@ class Kafka(Section):
             return [f"`sasl_mechanism: {self.sasl_mechanism}` needs `{key}`" for key in missing]
         return []
 
+    def _msk_problems(self, protocol: str, said: set[str]) -> list[str]:
+        problems = [
+            f"`{key}` is not for `sasl_mechanism: AWS_MSK_IAM`, which takes AWS credentials; remove it"
+            for key in ("sasl_username", "sasl_password")
+            if key in said
+        ]
+        if protocol != "SASL_SSL":
+            problems.append("`sasl_mechanism: AWS_MSK_IAM` needs `security_protocol: SASL_SSL`")
+        if self.aws_region is None:
+            problems.append("`sasl_mechanism: AWS_MSK_IAM` needs `aws_region`")
+        if not _has_aws():
+            problems.append(f"`sasl_mechanism: AWS_MSK_IAM` needs the `aws` extra: {AWS_REMEDY}")
+        return problems
+
+
+WireFormat = Literal["confluent", "apicurio_content_id", "apicurio_global_id", "single_object", "glue", "avro"]
+"""How a record names its schema; read by `frames.py`."""
+
+_REGISTRY_KEYS: dict[WireFormat, str] = {
+    "confluent": "url",
+    "apicurio_content_id": "apicurio_url",
+    "apicurio_global_id": "apicurio_url",
+    "glue": "glue_region",
+}
+"""Which registry knows the schemas, by its key in `schema_registry`."""
+
 
 class Topic(Section):
-    wire_format: Literal["confluent", "avro"] = "confluent"
-    """`confluent`: a zero byte and a 4-byte schema id before the Avro; `avro`: bare, with `schema_file`."""
+    wire_format: WireFormat = "confluent"
+    """How records name their schema: by a Confluent id or GUID, in the value or a header; by an id of Apicurio's, of a
+    content or global; as an Avro single object; by an AWS Glue version; or not at all (`avro`).
+    [wire-formats.md](wire-formats.md) shows each."""
     schema_file: Path | None = None
-    """Avro schema of a topic whose records carry no schema id."""
+    """`avro`: the one schema of all records."""
+    schema_files: list[Path] = Field(default_factory=list)
+    """`single_object`: every schema that a record may name."""
     mapping: str | None = None
     """How its records become events: `order` or `visit`, the mappings that come along, or a mapping file (.yaml)."""
     records: dict[str, str] = Field(default_factory=dict)
@@ -173,10 +218,13 @@ class Topic(Section):
         return tuple(dict.fromkeys(name for name in named if name != SKIP_RECORDS))
 
     @model_validator(mode="after")
-    def _bare_avro_needs_its_schema(self) -> Topic:
+    def _schemas_in_files_where_records_need_them(self) -> Topic:
+        problems = []
         if (self.wire_format == "avro") != (self.schema_file is not None):
-            raise ValueError("`schema_file` belongs to `wire_format: avro`, and only there")
-        return self
+            problems.append("`schema_file` belongs to `wire_format: avro`, and only there")
+        if (self.wire_format == "single_object") != bool(self.schema_files):
+            problems.append("`schema_files` belong to `wire_format: single_object`, and only there")
+        return _sound(self, problems)
 
     @model_validator(mode="after")
     def _is_mapped(self) -> Topic:
@@ -195,9 +243,17 @@ class Topic(Section):
 
 class SchemaRegistry(Section):
     url: str | None = None
-    """Base URL of a Confluent-compatible registry."""
+    """Base URL of a Confluent-compatible registry, for topics in the wire format `confluent`."""
+    apicurio_url: str | None = None
+    """Base URL of Apicurio's own API, for topics in its wire formats: `https://host:port/apis/registry/v3`, or `…/v2`
+    of a registry before 3."""
+    glue_region: str | None = Field(default=None, min_length=1)
+    """Region of the AWS Glue registry, for topics in the wire format `glue`, which needs the `aws` extra; AWS
+    credentials are taken from where AWS' own tools find them."""
+    glue_endpoint_url: str | None = None
+    """Where AWS Glue's API is, if not at the region's public endpoint."""
     username: str | None = None
-    """Basic authentication: user."""
+    """Basic authentication: user. Credentials and certificates are those of both URLs."""
     password: SecretStr | None = None
     """Basic authentication: password."""
     bearer_token: SecretStr | None = None
@@ -213,6 +269,13 @@ class SchemaRegistry(Section):
     unknown_grace_s: float = Field(default=60.0, ge=0)
     """How long an id the registry does not know is asked for again before its records are dead-lettered."""
 
+    @field_validator("apicurio_url")
+    @classmethod
+    def _is_apicurios_own_api(cls, url: str | None) -> str | None:
+        if url is not None and not url.rstrip("/").endswith(("/apis/registry/v2", "/apis/registry/v3")):
+            raise ValueError("ends in /apis/registry/v3 or, before Apicurio 3, /apis/registry/v2")
+        return url
+
     @model_validator(mode="after")
     def _one_way_to_authenticate(self) -> SchemaRegistry:
         problems = []
@@ -222,6 +285,10 @@ class SchemaRegistry(Section):
             problems.append("`username` and `password` go together")
         if (self.ssl_certificate_file is None) != (self.ssl_key_file is None):
             problems.append("`ssl_certificate_file` and `ssl_key_file` go together")
+        if self.glue_endpoint_url is not None and self.glue_region is None:
+            problems.append("`glue_endpoint_url` needs `glue_region`, for which requests are signed")
+        if self.glue_region is not None and not _has_aws():
+            problems.append(f"`glue_region` needs the `aws` extra: {AWS_REMEDY}")
         return _sound(self, problems)
 
 
@@ -531,6 +598,9 @@ class Config(Section):
         # What is read there is sent, so a rehearsal's letters must never stand where the real group reads.
         return f"{self.kafka.replay_topic}-test" if self.pinterest.test else self.kafka.replay_topic
 
+    def _has_topic_in(self, wire_format: WireFormat) -> bool:
+        return any(topic.wire_format == wire_format for topic in self.topics.values())
+
     @model_validator(mode="after")
     def _sections_agree(self) -> Config:
         problems = []
@@ -539,8 +609,13 @@ class Config(Section):
                 "`delivery.request_timeout_s` must be below `shutdown.drain_s`, "
                 "or a stop would abandon requests that Pinterest may still accept"
             )
-        if self.schema_registry.url is None and any(t.wire_format == "confluent" for t in self.topics.values()):
-            problems.append("topics in the `confluent` wire format need `schema_registry.url`")
+        problems += [
+            f"topics in the `{wire_format}` wire format need `schema_registry.{key}`"
+            for wire_format, key in _REGISTRY_KEYS.items()
+            if getattr(self.schema_registry, key) is None and self._has_topic_in(wire_format)
+        ]
+        if self._has_topic_in("glue") and not _has_aws():
+            problems.append(f"topics in the `glue` wire format need the `aws` extra: {AWS_REMEDY}")
         if self.replay_topic in {*self.topics, *self.dead_letter_topics}:
             problems.append("`kafka.replay_topic` must be a topic of its own: neither read nor for dead letters")
         if self.receipts_topic in {*self.topics, *self.dead_letter_topics, self.replay_topic}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from consumer.config import Config, Kafka
@@ -69,7 +69,7 @@ _ALIASES = {
 
 def client_properties(kafka: Kafka) -> dict[str, Any]:
     """What any client needs, administrative ones too: where the brokers are, and how to talk to them."""
-    ours = {
+    ours: dict[str, Any] = {
         "bootstrap.servers": kafka.bootstrap_servers,
         "client.id": "pinterest-conversions",
         "security.protocol": kafka.security_protocol,
@@ -83,7 +83,9 @@ def client_properties(kafka: Kafka) -> dict[str, Any]:
         # of a question about a few topics each time.
         "topic.metadata.refresh.interval.ms": "30000",
     }
-    if kafka.sasl_mechanism is not None:
+    if kafka.sasl_mechanism == "AWS_MSK_IAM":
+        ours |= {"sasl.mechanism": "OAUTHBEARER", "oauth_cb": _msk_tokens(str(kafka.aws_region))}
+    elif kafka.sasl_mechanism is not None:
         ours["sasl.mechanism"] = kafka.sasl_mechanism
     if kafka.sasl_username is not None:
         ours["sasl.username"] = kafka.sasl_username
@@ -142,6 +144,12 @@ def producer_properties(kafka: Kafka) -> dict[str, Any]:
         "delivery.timeout.ms": "30000",
     }
     return client_properties(kafka) | ours | _passed_through(kafka.properties, only=PRODUCER_ONLY)
+
+
+def _msk_tokens(region: str) -> Callable[[str], tuple[str, float]]:
+    from consumer.msk import token_callback  # noqa: PLC0415 - only the `aws` extra has what it needs
+
+    return token_callback(region)
 
 
 def _passed_through(

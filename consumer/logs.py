@@ -26,7 +26,8 @@ from consumer.timing import Clock, SystemClock
 Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["auto", "json", "console"]
 
-_QUIET: Final = ("httpx", "httpcore")  # below WARNING they write URLs and headers: accounts and tokens
+# Below WARNING they write URLs, headers and signatures: accounts and tokens.
+_QUIET: Final = ("boto3", "botocore", "httpcore", "httpx", "urllib3")
 _BURST: Final = 20
 _INTERVAL_S: Final = 30.0
 _MOST_KEYS: Final = 500

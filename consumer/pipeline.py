@@ -308,12 +308,7 @@ class Pipeline:
                 self._dead_letter(Letter(record, reason, "decode", detail))
 
     def _map(self, record: Record, decoded: Decoded, source: str) -> None:
-        headers = record.headers()
-        if headers is None:
-            self._dead_letter(
-                Letter(record, DeadLetterReason.UNDECODABLE, "decode", "the name of a header is not UTF-8")
-            )
-            return
+        headers = record.headers() or []  # where one of them cannot be read, the record was not decoded
         topic = record.assignment.topic
         match self._mapper.map(source, decoded, headers, self._clock.wall_s()):
             case Mapped() as mapped:
@@ -405,7 +400,7 @@ class Pipeline:
                     self._decode(record)
             case RegistryUnreachable(ref, detail):
                 self._lookups.unreachable(ref, now_s)
-                _log.warning("registry_unreachable", schema_id=ref.id, detail=detail)
+                _log.warning("registry_unreachable", schema=ref.shape, detail=detail)
             case OutboxFailed(failure):
                 raise FatalError("a request ended in a defect of ours") from failure
             case _:
@@ -603,7 +598,7 @@ def _told(problems: tuple[str, ...]) -> str:
 
 
 def _schema_unknown(record: Record, ref: SchemaRef) -> Letter:
-    return Letter(record, DeadLetterReason.SCHEMA_UNKNOWN, "decode", f"the registry knows no schema {ref.id}")
+    return Letter(record, DeadLetterReason.SCHEMA_UNKNOWN, "decode", f"the registry knows no schema {ref.shape}")
 
 
 def _rejected(verdict: Verdict, rejected: Rejected) -> Letter:

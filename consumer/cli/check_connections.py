@@ -22,8 +22,8 @@ from consumer.config import Config, SchemaRegistry
 from consumer.errors import ConfigError
 from consumer.kafka_settings import client_properties
 from consumer.logs import kafka_logger
-from consumer.records import SchemaRef
-from consumer.registry import Registry, RegistryUnreachable
+from consumer.records import SchemaKind, SchemaRef
+from consumer.registry import Registry, RegistryUnreachable, SchemaAnswer
 from consumer.topic_facts import facts_of
 
 _TIMEOUT_S = 10.0
@@ -239,24 +239,31 @@ def _said_by(error: KafkaError) -> str:
 # --- schema registry -------------------------------------------------------------------------------------------
 
 
+# Any id will do: a registry that says it has no such schema answers.
+_ASKED = {
+    "url": SchemaRef(1),
+    "apicurio_url": SchemaRef(1, SchemaKind.GLOBAL_ID),
+    "glue_region": SchemaRef(32 * "0", SchemaKind.GLUE_VERSION),
+}
+
+
 def _registry_findings(settings: SchemaRegistry) -> Iterator[Finding]:
-    if settings.url is None:
-        return
+    asked = {key: ref for key, ref in _ASKED.items() if getattr(settings, key) is not None}
     try:
-        answer = asyncio.run(_look_up(settings))
+        answers = asyncio.run(_look_up(settings, list(asked.values())))
     except ConfigError as error:
         yield from (fail("registry", problem) for problem in error.problems)
         return
-    if isinstance(answer, RegistryUnreachable):
-        yield fail("registry", f"schema_registry.url: {answer.detail}")
-    else:
-        yield ok("registry", "reachable")
+    for key, answer in zip(asked, answers, strict=True):
+        if isinstance(answer, RegistryUnreachable):
+            yield fail("registry", f"schema_registry.{key}: {answer.detail}")
+        else:
+            yield ok("registry", f"schema_registry.{key}: reachable")
 
 
-async def _look_up(settings: SchemaRegistry) -> object:
+async def _look_up(settings: SchemaRegistry, refs: list[SchemaRef]) -> list[SchemaAnswer]:
     registry = Registry(settings)
     try:
-        # Any id will do: a registry that says it has no such schema answers.
-        return await registry.fetch(SchemaRef(1))
+        return await asyncio.gather(*(registry.fetch(ref) for ref in refs))
     finally:
         await registry.aclose()

@@ -68,7 +68,7 @@ class PersonalData:
         if isinstance(answer, SchemaFound):
             refused = self._decoder.learn(ref, answer.schema, answer.references)
             return "" if refused is None else refused.detail
-        return f"the registry does not give its schema, {ref.id}"
+        return f"the registry does not give its schema, {ref}"
 
     async def _fetch(self, ref: SchemaRef) -> object:
         registry = Registry(self._settings.schema_registry)

@@ -17,9 +17,10 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from consumer.avro import fingerprint_of
 from consumer.avro_json import from_json
 from consumer.cli.records_of_topics import mapping_of, records_by, topic_named
-from consumer.config import BundledName, Config, Topic
+from consumer.config import BundledName, Config, Topic, WireFormat
 from consumer.config_sources import load_config
 from consumer.demo.encoding import SampleEncoder
 from consumer.demo.ordinary import key_of_order, key_of_visit
@@ -27,12 +28,16 @@ from consumer.demo.publishing import Encodes, Publisher, new_producer
 from consumer.demo.samples import Fields, Rules, Sample
 from consumer.demo.traffic import orders, visits
 from consumer.errors import ConfigError
+from consumer.frames import SINGLE_OBJECT_MARKER
 from consumer.registry import register_schema
 from consumer.schemas import Encoder, read_schema
 
 DEFAULT_COUNT = 1_000
 _KEYS: Mapping[BundledName, Callable[[Fields], bytes]] = {"order": key_of_order, "visit": key_of_visit}
 """By mapping: the key of a record. Records of other schemas have none, and go to any partition."""
+
+WRITTEN: frozenset[WireFormat] = frozenset({"avro", "confluent", "single_object"})
+"""The wire formats that need no other registry's way of registering."""
 
 
 def produce(
@@ -65,6 +70,7 @@ def produce(
         raise ConfigError(["give either a FILE of records or --count of invented ones, not both"])
     settings = load_config(config)
     chosen = topic_named(settings, topic)
+    _refuse_wire_format(topic, chosen)
     if not allow_remote:
         _refuse_remote(settings.kafka.bootstrap_servers)
     schema = _schema_of(settings, topic, record)
@@ -112,13 +118,33 @@ def _is_loopback(server: str) -> bool:
 
 
 def _schema_of(settings: Config, name: str, record: str | None) -> dict[str, Any]:
-    file = settings.topics[name].schema_file
+    topic = settings.topics[name]
+    file = topic.schema_file or next(iter(topic.schema_files), None)
     return records_by(mapping_of(settings, name, record)).schema if file is None else read_schema(file)
+
+
+class _SingleObjects:
+    """Writes records in Avro's single-object encoding."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._frame = SINGLE_OBJECT_MARKER + bytes.fromhex(fingerprint_of(schema))
+        self._bare = Encoder(schema, schema_id=None)
+
+    def encode(self, fields: Fields) -> bytes:
+        return self._frame + self._bare.encode(fields)
+
+
+def _refuse_wire_format(name: str, topic: Topic) -> None:
+    if topic.wire_format not in WRITTEN:
+        problem = f"topics.{name}.wire_format: records are produced in {', '.join(sorted(WRITTEN))} only"
+        raise ConfigError([f"{problem}; rehearse with one of these, or with the producers of `{topic.wire_format}`"])
 
 
 def _encoder(settings: Config, name: str, topic: Topic, schema: dict[str, Any], *, is_invented: bool) -> Encodes:
     if topic.wire_format == "avro":
         return Encoder(schema, schema_id=None)
+    if topic.wire_format == "single_object":
+        return _SingleObjects(schema)
     schema_id = register_schema(settings.schema_registry, f"{name}-value", schema)
     if is_invented and topic.bundled is not None:
         return SampleEncoder(topic.bundled, schema_id=schema_id)

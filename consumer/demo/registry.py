@@ -2,6 +2,8 @@
 
 As in Confluent's, ids count from 1 over all subjects, the same schema has the same id wherever it is registered, and
 registering it again changes nothing. It checks that Avro schemas can be parsed; it does not check compatibility.
+Below `/apis/registry` it answers as Apicurio does by its own API: an id here is a content id there, a subject an
+artifact of the group `default`, and each version of a subject has a global id.
 """
 
 from __future__ import annotations
@@ -17,11 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
-from consumer.avro import parse_writer_schema
-from consumer.records import Undecodable
-
-SUBJECT_NOT_FOUND, VERSION_NOT_FOUND, SCHEMA_NOT_FOUND = 40401, 40402, 40403
-INVALID_SCHEMA, INVALID_VERSION = 42201, 42202
+from consumer.demo.registry_schemas import Refusal, RegisteredSchemas
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +33,6 @@ class Fault:
     delay_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Schema:
-    text: str
-    kind: str
-    references: tuple[tuple[str, str, int], ...]  # name, subject, version
-
-    def as_json(self) -> dict[str, Any]:
-        answer: dict[str, Any] = {"schema": self.text}
-        if self.kind != "AVRO":
-            answer["schemaType"] = self.kind
-        if self.references:
-            answer["references"] = [
-                {"name": name, "subject": subject, "version": version} for name, subject, version in self.references
-            ]
-        return answer
-
-
-class _Refusal(Exception):  # noqa: N818 - an answer
-    def __init__(self, error_code: int, message: str) -> None:
-        super().__init__(message)
-        self.status = int(str(error_code)[:3])
-        self.body = {"error_code": error_code, "message": message}
-
-
 class EmbeddedRegistry:
     """Serves while it is entered. `authorization` is the header that every request must carry, if any."""
 
@@ -68,9 +42,7 @@ class EmbeddedRegistry:
         self.requests: list[str] = []
         """Method and target of each request so far."""
         self._authorization = authorization
-        self._schemas: list[_Schema] = []
-        self._subjects: dict[str, list[int]] = {}
-        """The ids of each subject's versions, from version 1 on."""
+        self._schemas = RegisteredSchemas()
         self._lock = threading.Lock()
         self._is_closing = threading.Event()
         self._server = _Server(("127.0.0.1", 0), self, tls)
@@ -100,87 +72,10 @@ class EmbeddedRegistry:
         path = [unquote(part) for part in urlsplit(target).path.strip("/").split("/")]
         try:
             with self._lock:
-                return 200, json.dumps(self._route(method, path, body)).encode()
-        except _Refusal as refusal:
+                answer = self._schemas.answer(method, path, body)
+                return 200, (answer if isinstance(answer, str) else json.dumps(answer)).encode()
+        except Refusal as refusal:
             return refusal.status, json.dumps(refusal.body).encode()
-
-    def _route(self, method: str, path: list[str], body: bytes) -> Any:
-        match method, path:
-            case "GET", ["subjects"]:
-                return sorted(self._subjects)
-            case "GET", ["subjects", subject, "versions"]:
-                return list(range(1, len(self._versions(subject)) + 1))
-            case "GET", ["subjects", subject, "versions", version]:
-                return self._version(subject, version)
-            case "GET", ["schemas", "ids", number]:
-                return self._by_id(number).as_json()
-            case "POST", ["subjects", subject, "versions"]:
-                return {"id": self._register(subject, body)}
-            case _:
-                raise _Refusal(404, "HTTP 404 Not Found")
-
-    def _by_id(self, number: str) -> _Schema:
-        if not number.isdecimal():
-            raise _Refusal(404, "HTTP 404 Not Found")
-        if not 0 < int(number) <= len(self._schemas):
-            raise _Refusal(SCHEMA_NOT_FOUND, f"Schema {number} not found")
-        return self._schemas[int(number) - 1]
-
-    def _versions(self, subject: str) -> list[int]:
-        if subject not in self._subjects:
-            raise _Refusal(SUBJECT_NOT_FOUND, f"Subject '{subject}' not found.")
-        return self._subjects[subject]
-
-    def _version(self, subject: str, version: str) -> dict[str, Any]:
-        ids = self._versions(subject)
-        if version != "latest" and not version.isdecimal():
-            raise _Refusal(INVALID_VERSION, f"The specified version '{version}' is not a valid version id.")
-        number = len(ids) if version == "latest" else int(version)
-        if not 0 < number <= len(ids):
-            raise _Refusal(VERSION_NOT_FOUND, f"Version {version} not found.")
-        schema_id = ids[number - 1]
-        schema = self._schemas[schema_id - 1]
-        return {"subject": subject, "version": number, "id": schema_id, **schema.as_json()}
-
-    def _register(self, subject: str, body: bytes) -> int:
-        try:
-            posted = json.loads(body)
-            kind = posted.get("schemaType", "AVRO")
-            references = tuple((r["name"], r["subject"], int(r["version"])) for r in posted.get("references", ()))
-            text = posted["schema"]
-            if kind == "AVRO":
-                text = json.dumps(json.loads(text), separators=(",", ":"))
-                self._check(text, references)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _Refusal(INVALID_SCHEMA, f"Invalid schema: {type(error).__name__}") from None
-        schema = _Schema(text, kind, references)
-        if schema not in self._schemas:
-            self._schemas.append(schema)
-        schema_id = self._schemas.index(schema) + 1
-        ids = self._subjects.setdefault(subject, [])
-        if schema_id not in ids:
-            ids.append(schema_id)
-        return schema_id
-
-    def _check(self, text: str, references: tuple[tuple[str, str, int], ...]) -> None:
-        """Can it be parsed, with what it refers to? Types that are no records are schemas as well."""
-        known: dict[str, Any] = {}
-
-        def collect(references: tuple[tuple[str, str, int], ...]) -> None:
-            for _, subject, version in references:
-                try:
-                    schema_id = self._version(subject, str(version))["id"]
-                except _Refusal:
-                    raise _Refusal(INVALID_SCHEMA, f"No schema reference found for subject {subject}") from None
-                referred = self._schemas[schema_id - 1]
-                collect(referred.references)
-                known[referred.text] = json.loads(referred.text)
-
-        collect(references)
-        enclosing = {"type": "record", "name": "__registered", "fields": [{"name": "it", "type": json.loads(text)}]}
-        parsed = parse_writer_schema(enclosing, list(known.values()))
-        if isinstance(parsed, Undecodable):
-            raise _Refusal(INVALID_SCHEMA, f"Invalid schema: {parsed.detail}")
 
 
 class _Server(ThreadingHTTPServer):

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from consumer.avro import WriterSchema, parse_writer_schema
+from consumer.avro import WriterSchema, fingerprint_of, parse_writer_schema
 from consumer.config import Topic
 from consumer.errors import ConfigError
-from consumer.records import Decoded, Record, SchemaNeeded, SchemaRef, Undecodable
+from consumer.frames import FRAME_READERS, FrameReader, inflated
+from consumer.records import DeadLetterReason, Decoded, Record, SchemaKind, SchemaNeeded, SchemaRef, Undecodable
 
-_CONFLUENT_HEADER = struct.Struct(">bi")  # "Wire format" of Confluent's manual: a zero byte, an int32 big-endian
-_OTHER_FORMATS = {
-    b"\x01": "looks like the Confluent format with a GUID",
-    b"\x03": "looks like an AWS Glue frame",
-    b"\xc3": "looks like an Avro single-object frame",
-    b"{": "looks like JSON text",
-}
+_Schemas = dict[SchemaRef, WriterSchema | Undecodable]
+
+
+@dataclass(frozen=True, slots=True)
+class _Framed:
+    """A topic whose records name their schemas."""
+
+    read_frame: FrameReader
+    schemas: _Schemas
+    """Those known: what all topics have learnt, or the topic's own files."""
 
 
 class Decoder:
@@ -29,22 +33,30 @@ class Decoder:
         topics: How each topic writes its records, by name.
 
     Raises:
-        ConfigError: A schema of a bare Avro topic cannot be read or used.
+        ConfigError: A schema file of a topic cannot be read or used.
     """
 
     def __init__(self, topics: Mapping[str, Topic]) -> None:
-        self._by_ref: dict[SchemaRef, WriterSchema | Undecodable] = {}
-        self._by_topic: dict[str, WriterSchema | None] = {}
-        """The schema of each bare Avro topic; None where every record names its own."""
-        problems = []
+        self._learnt: _Schemas = {}
+        self._topics: dict[str, _Framed | WriterSchema] = {}
+        """Bare Avro has one schema and no frame."""
+        problems: list[str] = []
         for name, topic in topics.items():
-            schema = None if topic.schema_file is None else _read_schema_file(topic.schema_file)
-            if isinstance(schema, str):
-                problems.append(f"topics.{name}.schema_file: {schema}")
-            else:
-                self._by_topic[name] = schema
+            try:
+                self._topics[name] = self._format_of(topic)
+            except ConfigError as error:
+                problems += (f"topics.{name}.{problem}" for problem in error.problems)
         if problems:
             raise ConfigError(problems)
+
+    def _format_of(self, topic: Topic) -> _Framed | WriterSchema:
+        if topic.schema_file is not None:
+            _, schema = _read_schema_file(topic.schema_file, "schema_file")
+            return schema
+        return _Framed(
+            FRAME_READERS[topic.wire_format],
+            _schemas_by_fingerprint(topic.schema_files) if topic.schema_files else self._learnt,
+        )
 
     def decode(self, record: Record, topic: str | None = None) -> Decoded | SchemaNeeded | Undecodable:
         """Read the record's value, which is not null; a null one is a tombstone and never comes here.
@@ -56,20 +68,23 @@ class Decoder:
         value = record.message.value()
         if value is None:
             raise ValueError("a tombstone is settled before it is decoded")
-        schema = self._by_topic[record.assignment.topic if topic is None else topic]
-        if schema is not None:
-            return schema.read(value, 0)
-        framed = read_confluent_frame(value)
+        headers = record.headers()
+        if headers is None:
+            return Undecodable("the name of a header is not UTF-8")
+        format_ = self._topics[record.assignment.topic if topic is None else topic]
+        if isinstance(format_, WriterSchema):
+            return format_.read(value, 0)
+        framed = format_.read_frame(value, headers)
         if isinstance(framed, Undecodable):
             return framed
-        ref, start = framed
-        match self._by_ref.get(ref):
-            case None:
-                return SchemaNeeded(ref)
-            case Undecodable() as refused:
-                return refused
-            case known:
-                return known.read(value, start)
+        ref, start, is_deflated = framed
+        schema = format_.schemas.get(ref)
+        if not isinstance(schema, WriterSchema):
+            return schema or _needed(ref)
+        if is_deflated:
+            datum = inflated(value, start)
+            return datum if isinstance(datum, Undecodable) else schema.read(datum, 0)
+        return schema.read(value, start)
 
     def learn(self, ref: SchemaRef, schema: Any, references: Sequence[Any] = ()) -> Undecodable | None:
         """Take what the registry answered: JSON values, the references each after those that it uses itself.
@@ -80,37 +95,59 @@ class Decoder:
         parsed = parse_writer_schema(schema, references)
         if isinstance(parsed, Undecodable):
             return self.refuse(ref, parsed.detail)
-        self._by_ref[ref] = parsed
+        self._learnt[ref] = parsed
         return None
 
     def refuse(self, ref: SchemaRef, detail: str) -> Undecodable:
         """From now on nothing of this schema can be decoded, for the reason given."""
-        refused = Undecodable(f"schema {ref.id}: {detail}")
-        self._by_ref[ref] = refused
+        refused = Undecodable(f"schema {ref}: {detail}")
+        self._learnt[ref] = refused
         return refused
 
 
-def read_confluent_frame(value: bytes) -> tuple[SchemaRef, int] | Undecodable:
-    """The schema that the value names, and where its datum starts."""
-    if len(value) < _CONFLUENT_HEADER.size:
-        return Undecodable("too short to name a schema")
-    magic, schema_id = _CONFLUENT_HEADER.unpack_from(value)
-    if magic != 0:
-        hint = _OTHER_FORMATS.get(value[:1], "an unknown format")
-        return Undecodable(f"not in the Confluent wire format: {hint}")
-    if schema_id < 0:
-        # Some registries answer an id that is no int32 like a wrong URL, and a wrong URL means waiting.
-        return Undecodable("names a schema by a number that no registry gives")
-    return SchemaRef(schema_id), _CONFLUENT_HEADER.size
+def _needed(ref: SchemaRef) -> SchemaNeeded | Undecodable:
+    if ref.kind is SchemaKind.FINGERPRINT:
+        detail = "none of the topic's `schema_files` has the fingerprint that it names its schema by"
+        return Undecodable(detail, DeadLetterReason.SCHEMA_UNKNOWN)
+    return SchemaNeeded(ref)
 
 
-def _read_schema_file(path: Path) -> WriterSchema | str:
-    """The schema, or what is wrong with its file."""
+def _schemas_by_fingerprint(paths: Sequence[Path]) -> _Schemas:
+    """The schemas of a topic in single-object encoding.
+
+    Raises:
+        ConfigError: Every file that cannot be used, or that has another's fingerprint. That does not tell what a value
+            means (logical types, scales), so two such schemas may read the same bytes differently.
+    """
+    schemas: _Schemas = {}
+    problems = []
+    for path in paths:
+        try:
+            source, schema = _read_schema_file(path, "schema_files")
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        ref = SchemaRef(fingerprint_of(source), SchemaKind.FINGERPRINT)
+        if schemas.setdefault(ref, schema) is not schema:
+            problems.append(f"schema_files: has the {ref} of a file before it, keep one of them: {path}")
+    if problems:
+        raise ConfigError(problems)
+    return schemas
+
+
+def _read_schema_file(path: Path, key: str) -> tuple[Any, WriterSchema]:
+    """The schema as JSON values, and parsed.
+
+    Raises:
+        ConfigError: What is wrong with the file; the problem begins with the key.
+    """
     try:
-        schema = json.loads(path.read_bytes())
+        source = json.loads(path.read_bytes())
     except OSError as error:
-        return f"cannot be read ({type(error).__name__}): {path}"
+        raise ConfigError([f"{key}: cannot be read ({type(error).__name__}): {path}"]) from None
     except (ValueError, RecursionError):
-        return f"is not JSON: {path}"
-    parsed = parse_writer_schema(schema)
-    return f"{parsed.detail}: {path}" if isinstance(parsed, Undecodable) else parsed
+        raise ConfigError([f"{key}: is not JSON: {path}"]) from None
+    parsed = parse_writer_schema(source)
+    if isinstance(parsed, Undecodable):
+        raise ConfigError([f"{key}: {parsed.detail}: {path}"])
+    return source, parsed

@@ -1,4 +1,5 @@
-"""What we rely on of any Confluent-compatible registry: the same tests against the embedded one and a real one."""
+"""What we rely on of any Confluent-compatible registry, and of Apicurio's own API: the same tests against the embedded
+one and a real one."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from consumer.avro import WriterSchema, parse_writer_schema
 from consumer.config import SchemaRegistry
 from consumer.demo.registry import EmbeddedRegistry
 from consumer.errors import ContractError
-from consumer.records import Decoded, SchemaRef
+from consumer.records import Decoded, SchemaKind, SchemaRef
 from consumer.registry import (
     Registry,
     RegistryUnreachable,
@@ -55,6 +56,15 @@ def settings(url: str) -> SchemaRegistry:
     return SchemaRegistry(url=url, timeout_s=30)
 
 
+@pytest.fixture(params=["v2", "v3"])
+def apicurio_settings(request: pytest.FixtureRequest, url: str) -> SchemaRegistry:
+    return SchemaRegistry(apicurio_url=f"{apicurio_root(url)}/{request.param}", timeout_s=30)
+
+
+def apicurio_root(url: str) -> str:
+    return f"{url.removesuffix('/apis/ccompat/v7')}/apis/registry"
+
+
 @pytest.fixture
 def subject() -> str:
     """A subject of this test's own, with what a path must escape; both registries live as long as this module."""
@@ -75,11 +85,11 @@ def order() -> dict[str, Any]:
     }
 
 
-def fetched(settings: SchemaRegistry, schema_id: int) -> SchemaAnswer:
+def fetched(settings: SchemaRegistry, schema_id: int | str, kind: SchemaKind = SchemaKind.ID) -> SchemaAnswer:
     async def run() -> SchemaAnswer:
         registry = Registry(settings)
         try:
-            return await registry.fetch(SchemaRef(schema_id))
+            return await registry.fetch(SchemaRef(schema_id, kind))
         finally:
             await registry.aclose()
 
@@ -129,6 +139,12 @@ def test_an_id_never_given_is_unknown(settings: SchemaRegistry) -> None:
     assert fetched(settings, 2_000_000_000) == SchemaUnknown(SchemaRef(2_000_000_000))
 
 
+def test_a_guid_never_given_is_unknown_even_where_none_is_ever_given(settings: SchemaRegistry) -> None:
+    guid = uuid4().hex
+
+    assert fetched(settings, guid, SchemaKind.GUID) == SchemaUnknown(SchemaRef(guid, SchemaKind.GUID))
+
+
 def test_a_path_that_is_not_there_is_no_word_about_the_schema(settings: SchemaRegistry) -> None:
     elsewhere = settings.model_copy(update={"url": f"{settings.url}/nowhere"})
 
@@ -149,7 +165,8 @@ def test_schemas_of_other_types_are_refused(url: str, settings: SchemaRegistry) 
     assert "PROTOBUF" in answer.detail
 
 
-def test_references_are_brought_along_and_data_can_be_read(url: str, settings: SchemaRegistry) -> None:
+def referring(url: str) -> tuple[str, str, str, int]:
+    """Names of a schema, of one that uses it and of one that uses that, and the id of the last."""
     names = [f"{kind}{uuid4().hex}" for kind in ("Money", "Line", "Order")]
     money, line, whole = names
 
@@ -163,15 +180,66 @@ def test_references_are_brought_along_and_data_can_be_read(url: str, settings: S
     register(line, f"com.acme.{money}", [money])
     schema_id = register(whole, {"type": "array", "items": f"com.acme.{line}"}, [line])
 
-    answer = fetched(settings, schema_id)
+    return money, line, whole, schema_id
 
-    assert isinstance(answer, SchemaFound)
+
+def assert_reads(answer: SchemaAnswer, money: str, line: str) -> None:
+    assert isinstance(answer, SchemaFound), answer
     assert [reference["name"] for reference in answer.references] == [money, line]
     parsed = parse_writer_schema(answer.schema, answer.references)
     assert isinstance(parsed, WriterSchema)
     read = parsed.read(b"\x02\xf4\x03\x00", 0)  # one line of 250
     assert isinstance(read, Decoded)
     assert read.fields == {"f": [{"f": {"f": 250}}]}
+
+
+def test_references_are_brought_along_and_data_can_be_read(url: str, settings: SchemaRegistry) -> None:
+    money, line, _, schema_id = referring(url)
+
+    assert_reads(fetched(settings, schema_id), money, line)
+
+
+@pytest.mark.parametrize("kind", [SchemaKind.GLOBAL_ID, SchemaKind.CONTENT_ID])
+def test_by_apicurios_ids_references_are_brought_along_as_well(
+    url: str, apicurio_settings: SchemaRegistry, kind: SchemaKind
+) -> None:
+    money, line, whole, _ = referring(url)
+    version = call(apicurio_root(url), f"/v3/groups/default/artifacts/{whole}/versions/1")[1]
+
+    schema_id = version["globalId" if kind is SchemaKind.GLOBAL_ID else "contentId"]
+
+    assert_reads(fetched(apicurio_settings, schema_id, kind), money, line)
+
+
+def test_one_content_may_stand_at_two_places_of_apicurios(url: str, apicurio_settings: SchemaRegistry) -> None:
+    schema = order()
+    names = [f"{kind}-{uuid4()}" for kind in ("orders", "copies")]
+    for name in names:
+        post(url, name, json.dumps(schema))
+    places = [call(apicurio_root(url), f"/v3/groups/default/artifacts/{name}/versions/1")[1] for name in names]
+
+    assert places[0]["globalId"] != places[1]["globalId"]
+    assert places[0]["contentId"] == places[1]["contentId"]
+    for place in places:
+        for key, kind in (("globalId", SchemaKind.GLOBAL_ID), ("contentId", SchemaKind.CONTENT_ID)):
+            found = SchemaFound(SchemaRef(place[key], kind), schema)
+            assert fetched(apicurio_settings, place[key], kind) == found
+
+
+@pytest.mark.parametrize("kind", [SchemaKind.GLOBAL_ID, SchemaKind.CONTENT_ID])
+@pytest.mark.parametrize("schema_id", [2_000_000_000, 2**63 - 1])
+def test_an_id_that_apicurio_never_gave_is_unknown(
+    apicurio_settings: SchemaRegistry, kind: SchemaKind, schema_id: int
+) -> None:
+    assert fetched(apicurio_settings, schema_id, kind) == SchemaUnknown(SchemaRef(schema_id, kind))
+
+
+def test_a_path_that_apicurio_does_not_have_is_no_word_about_the_schema(apicurio_settings: SchemaRegistry) -> None:
+    elsewhere = f"{apicurio_settings.apicurio_url}/nowhere"
+
+    answer = fetched(apicurio_settings.model_copy(update={"apicurio_url": elsewhere}), 1, SchemaKind.GLOBAL_ID)
+
+    assert isinstance(answer, RegistryUnreachable)
 
 
 def test_a_reference_to_nothing_is_not_taken(url: str) -> None:

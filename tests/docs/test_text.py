@@ -147,7 +147,7 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
     assert broken_links_in(page) == ["gone.png", "gone.md", "there.md#p2", "#gone"]
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-aws.lock", "requirements-dev.lock"])
 def test_a_lock_names_no_host_and_hashes_every_package(name: str) -> None:
     text = (ROOT / name).read_text()
     packages = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from consumer.demo.registry import SCHEMA_NOT_FOUND
 from consumer.demo.registry import Fault as Refusal
+from consumer.demo.registry_schemas import SCHEMA_NOT_FOUND
 from consumer.schemas import bundled_schema
 from tests.faults.group import COOPERATIVE, REPLICAS, Group, Once, Proofs, Stand, wait_for_all, wait_until_committed
 from tests.faults.samples import register, write

@@ -11,6 +11,7 @@ from consumer.pinterest.client import ConversionsClient
 from consumer.pinterest.token_keeper import kept_tokens
 from consumer.pipeline import Mail, Pipeline
 from consumer.records import HoldCause
+from consumer.registry import Registry
 from consumer.timing import SystemClock
 from consumer.watchdog import Pulse
 from tests.unit.stages.builders import assignment_of
@@ -26,7 +27,9 @@ def built(config: Config) -> Pipeline:
                 config.pinterest, tokens, timeout_s=1, max_in_flight=1, accounts_in_test=frozenset()
             )
             try:
-                return build(config, AsyncOutbox(client, None, inbox), inbox, clock, Pulse(clock))
+                return build(
+                    config, AsyncOutbox(client, Registry(config.schema_registry), inbox), inbox, clock, Pulse(clock)
+                )
             finally:
                 await client.aclose()
 

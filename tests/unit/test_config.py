@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,81 @@ def test_half_of_an_authentication_is_refused(settings: dict[str, Any], problem:
 )
 def test_an_authentication_may_be_said_in_properties(settings: dict[str, Any]) -> None:
     kafka(**settings)
+
+
+MSK = {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM", "aws_region": "eu-west-1"}
+
+
+def test_iam_at_msk_needs_a_region_and_no_password() -> None:
+    assert kafka(**MSK).aws_region == "eu-west-1"
+
+    wrong = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "AWS_MSK_IAM", "sasl_username": "u"}
+    with pytest.raises(ValidationError) as caught:
+        kafka(**wrong)
+
+    for problem in ("`sasl_username` is not for", "needs `security_protocol: SASL_SSL`", "needs `aws_region`"):
+        assert problem in str(caught.value)
+
+
+def test_a_region_of_msk_belongs_to_iam() -> None:
+    with pytest.raises(ValidationError, match="`aws_region` belongs to"):
+        kafka(security_protocol="SASL_SSL", sasl_mechanism="OAUTHBEARER", aws_region="eu-west-1")
+
+
+@pytest.mark.parametrize("missing", ["boto3", "aws_msk_iam_sasl_signer"])
+def test_without_the_extra_aws_is_refused_with_the_remedy(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)  # how Python notes what cannot be imported
+    remedy = r"pip install 'pinterest-conversions-consumer\[aws\]'"
+
+    with pytest.raises(ValidationError, match=rf"AWS_MSK_IAM` needs the `aws` extra: {remedy}"):
+        kafka(**MSK)
+    with pytest.raises(ValidationError, match=rf"`glue` wire format need the `aws` extra: {remedy}"):
+        config(topics={"orders": {"mapping": "order", "wire_format": "glue"}})
+    with pytest.raises(ValidationError, match=rf"`glue_region` needs the `aws` extra: {remedy}"):
+        config(schema_registry={"glue_region": "eu-west-1"}, topics=BARE)
+
+
+BARE = {"orders": {"mapping": "order", "wire_format": "avro", "schema_file": "order.avsc"}}
+
+
+@pytest.mark.parametrize(
+    ("wire_format", "key"),
+    [
+        ("confluent", "url"),
+        ("apicurio_content_id", "apicurio_url"),
+        ("apicurio_global_id", "apicurio_url"),
+        ("glue", "glue_region"),
+    ],
+)
+def test_a_wire_format_needs_the_registry_that_knows_its_schemas(wire_format: str, key: str) -> None:
+    with pytest.raises(ValidationError, match=f"`{wire_format}` wire format need `schema_registry.{key}`"):
+        config(topics={"orders": {"mapping": "order", "wire_format": wire_format}}, schema_registry={})
+
+
+@pytest.mark.parametrize(
+    ("topic", "problem"),
+    [
+        ({"wire_format": "avro"}, "`schema_file` belongs to"),
+        ({"wire_format": "single_object"}, "`schema_files` belong to"),
+        ({"wire_format": "single_object", "schema_files": []}, "`schema_files` belong to"),
+        ({"schema_file": "order.avsc"}, "`schema_file` belongs to"),
+        ({"wire_format": "glue", "schema_files": ["order.avsc"]}, "`schema_files` belong to"),
+    ],
+)
+def test_schemas_stand_in_files_where_records_need_them(topic: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        config(topics={"orders": {"mapping": "order", **topic}})
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8080", "http://localhost:8080/apis/ccompat/v7"])
+def test_apicurios_own_api_has_a_path_of_its_own(url: str) -> None:
+    with pytest.raises(ValidationError, match="ends in /apis/registry/v3"):
+        config(schema_registry={"apicurio_url": url}, topics=BARE)
+
+
+def test_an_endpoint_of_glues_needs_a_region() -> None:
+    with pytest.raises(ValidationError, match="`glue_endpoint_url` needs `glue_region`"):
+        config(schema_registry={"glue_endpoint_url": "http://localhost:1"}, topics=BARE)
 
 
 def test_what_the_broker_decides_under_kip_848_is_refused() -> None:

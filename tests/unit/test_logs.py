@@ -61,7 +61,7 @@ def logs(clock: ManualClock) -> Iterator[Logs]:
         root.removeHandler(handler)
         handler.close()
     root.setLevel(level)
-    for name in ("httpx", "httpcore"):
+    for name in ("httpx", "httpcore", "boto3", "botocore", "urllib3"):
         logging.getLogger(name).setLevel(logging.NOTSET)
     logging.captureWarnings(False)
     structlog.reset_defaults()
@@ -114,7 +114,7 @@ def test_what_is_below_the_level_is_not_written(logs: Logs) -> None:
     assert stream.lines == []
 
 
-@pytest.mark.parametrize("name", ["httpx", "httpcore", "httpcore.http11"])
+@pytest.mark.parametrize("name", ["httpx", "httpcore", "httpcore.http11", "boto3", "botocore.auth", "urllib3"])
 def test_http_libraries_stay_quiet_even_at_debug(name: str, logs: Logs) -> None:
     stream = logs("debug")
 

@@ -26,6 +26,7 @@ from consumer.records import (
     Letter,
     Record,
     Rejected,
+    SchemaKind,
     SchemaRef,
 )
 from consumer.registry_answers import RegistryUnreachable, SchemaFound, SchemaUnknown
@@ -539,6 +540,30 @@ def test_a_schema_that_stays_unknown_is_given_up_only_after_the_grace_time(rig: 
     rig.turn(1)
 
     assert [letter.reason.value for letter in rig.letters.sent] == ["schema_unknown"]
+
+
+def test_what_only_looks_like_a_guid_is_repeated_nowhere(rig: Rig) -> None:
+    """Bare Avro in a topic that is said to be Confluent's may begin as a frame does, and go on with an address."""
+    content = b"anna.meyer@exam."
+    ref = SchemaRef(content.hex(), SchemaKind.GUID)
+    orders = assignment_of(0)
+    rig.assign(orders, knows_schema=False)
+    rig.give_bytes(orders, 0, b"\x01" + content)
+    rig.turn()
+
+    assert rig.world.asked == [ref]
+    with capture_logs() as lines:
+        rig.inbox.put(RegistryUnreachable(ref, "refused"))
+        rig.turn()
+        rig.inbox.put(SchemaUnknown(ref))
+        rig.turn()
+        rig.clock.advance(60)
+        rig.inbox.put(SchemaUnknown(ref))
+        rig.turn()
+
+    assert [line["schema"] for line in lines if line["event"] == "registry_unreachable"] == ["GUID of 16 bytes"]
+    assert [letter.detail for letter in rig.letters.sent] == ["the registry knows no schema GUID of 16 bytes"]
+    assert content.hex() not in str(lines)
 
 
 def test_a_held_account_is_told_of_once_and_again_when_it_is_well(rig: Rig) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import urllib.request
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from pydantic import SecretStr
 from consumer.config import SchemaRegistry
 from consumer.demo.registry import EmbeddedRegistry, Fault
 from consumer.errors import ConfigError, ContractError
-from consumer.records import SchemaRef
+from consumer.records import SchemaKind, SchemaRef
 from consumer.registry import (
     Registry,
     RegistryUnreachable,
@@ -440,8 +441,8 @@ def test_wrong_credentials_are_unreachable_and_not_repeated() -> None:
     assert "another" not in detail_of(answer)
 
 
-@pytest.mark.parametrize("url", [None, "", "localhost:8081", "ftp://127.0.0.1", "http://", "http://a:1,http://b:2"])
-def test_an_address_that_is_none_is_refused(url: str | None) -> None:
+@pytest.mark.parametrize("url", ["", "localhost:8081", "ftp://127.0.0.1", "http://", "http://a:1,http://b:2"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match=r"schema_registry\.url"):
         asked(SchemaRegistry(url=url), lambda registry: registry.fetch(REF))
 
@@ -459,6 +460,106 @@ def test_credentials_in_the_wrong_place_or_shape_are_refused_and_not_repeated(se
         asked(settings, lambda registry: registry.fetch(REF))
 
     assert "made-up-secret" not in str(caught.value)
+
+
+def test_an_id_that_no_configured_registry_knows_is_a_mistake_of_the_configuration() -> None:
+    for settings, ref in (
+        (SchemaRegistry(), REF),
+        (SchemaRegistry(url="http://127.0.0.1:1"), SchemaRef(1, SchemaKind.GLOBAL_ID)),
+        (SchemaRegistry(apicurio_url="http://127.0.0.1:1/apis/registry/v3"), REF),
+    ):
+        with pytest.raises(ConfigError, match=f"schema {ref}, and there is no registry to ask"):
+            asked(settings, partial(Registry.fetch, ref=ref))
+
+
+# --- other names of schemas ---------------------------------------------------------------------------------
+
+
+def test_a_guid_is_looked_up_by_its_usual_form() -> None:
+    guid = "89791762-2336-4186-9674-299b90a802e2"
+    ref = SchemaRef(guid.replace("-", ""), SchemaKind.GUID)
+    with EmbeddedRegistry() as server:
+        answer = asked(settings_of(server), partial(Registry.fetch, ref=ref))
+
+    assert answer == SchemaUnknown(ref)
+    assert server.requests == [f"GET /schemas/guids/{guid}"]
+
+
+@pytest.mark.parametrize(
+    ("of_ids", "expected"),
+    [
+        pytest.param(Fault(), SchemaUnknown, id="a registry from before GUIDs"),
+        pytest.param(Fault(404, b"<html>no such page</html>"), RegistryUnreachable, id="no registry at all"),
+        pytest.param(Fault(500), RegistryUnreachable, id="a registry in trouble"),
+    ],
+)
+def test_only_a_wrong_address_is_worth_waiting_for_a_guid(of_ids: Fault, expected: type[SchemaAnswer]) -> None:
+    with EmbeddedRegistry() as server:
+        server.faults += [Fault(404, b'{"error_code":404,"message":"HTTP 404 Not Found"}'), of_ids]
+        answer = asked(settings_of(server), partial(Registry.fetch, ref=SchemaRef(32 * "1", SchemaKind.GUID)))
+
+    assert isinstance(answer, expected), answer
+    assert len(server.requests) == 2
+
+
+CONTENT = SchemaRef(1, SchemaKind.CONTENT_ID)
+
+
+def apicurio_answer(*faults: Fault, version: str = "v3") -> SchemaAnswer:
+    with EmbeddedRegistry() as server:
+        register_schema(settings_of(server), "orders-value", ORDER)
+        server.faults += faults
+        settings = SchemaRegistry(apicurio_url=f"{server.url}/apis/registry/{version}/")
+        return asked(settings, partial(Registry.fetch, ref=CONTENT))
+
+
+@pytest.mark.parametrize("version", ["v2", "v3"])
+def test_apicurios_own_api_is_asked_for_its_ids(version: str) -> None:
+    assert apicurio_answer(version=version) == SchemaFound(CONTENT, ORDER)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Fault(404, b'{"error_code":404,"name":"ArtifactNotFoundException"}'), id="Apicurio 2"),
+        pytest.param(Fault(404, b'{"status":404,"name":"ContentNotFoundException"}'), id="Apicurio 3"),
+    ],
+)
+def test_what_apicurio_does_not_have_is_unknown(fault: Fault) -> None:
+    assert apicurio_answer(fault) == SchemaUnknown(CONTENT)
+
+
+@pytest.mark.parametrize(
+    ("faults", "says"),
+    [
+        pytest.param([Fault(404, b'{"status":404,"name":"NotFoundException"}')], "apicurio_url", id="404 of a path"),
+        pytest.param([Fault(404, b"<html>")], "apicurio_url", id="404 of a proxy"),
+        pytest.param([Fault(404, b'["ContentNotFoundException"]')], "apicurio_url", id="404 of something else"),
+        pytest.param([Fault(401)], "credentials", id="401"),
+        pytest.param([Fault(503)], "answered 503", id="503"),
+        pytest.param([Fault(500, b'{"name":"ContentNotFoundException"}')], "answered 500", id="500 with such a name"),
+        pytest.param([Fault(is_dropped=True)], "no answer", id="no answer"),
+        pytest.param([Fault(), Fault(503)], "answered 503", id="no answer about its references"),
+        pytest.param([Fault(), Fault(200, b"{}")], "no JSON list", id="references that are no list"),
+        pytest.param([Fault(), Fault(200, b'[{"artifactId": 7}]')], "unreadable references", id="half a reference"),
+        pytest.param([Fault(), Fault(200, b"[7]")], "unreadable references", id="a reference that is a number"),
+    ],
+)
+def test_no_word_of_apicurios_about_the_schema_is_unreachable(faults: list[Fault], says: str) -> None:
+    assert says in detail_of(apicurio_answer(*faults))
+
+
+@pytest.mark.parametrize("content", [b'syntax = "proto3";', b"\xff"])
+def test_what_is_no_avro_schema_of_apicurios_is_refused(content: bytes) -> None:
+    assert isinstance(apicurio_answer(Fault(200, content)), SchemaRefused)
+
+
+def test_references_of_apicurios_that_form_a_circle_are_refused() -> None:
+    itself = Fault(200, b'[{"groupId": "a shop", "artifactId": "x/y", "version": "1.0", "name": "X"}]')
+
+    answer = apicurio_answer(Fault(), itself, Fault(200, b'"long"'), itself)
+
+    assert "circle" in detail_of(answer)
 
 
 # --- TLS ----------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from consumer.cli.check_connections import (
 from consumer.cli.check_settings import settings_findings
 from consumer.cli.findings import Finding, Grade
 from consumer.config import Config
+from consumer.demo.registry import EmbeddedRegistry
 from tests.harness.cluster import EmbeddedCluster
 
 SOUND: dict[str, Any] = {
@@ -288,6 +289,17 @@ def test_topics_that_do_not_exist_fail_and_none_is_made(embedded: EmbeddedCluste
 
     assert [finding.grade for finding in first["topics"]] == [Grade.FAIL, Grade.FAIL]
     assert first["topics"] == second["topics"]
+
+
+def test_each_registry_that_is_configured_is_asked(embedded: EmbeddedCluster) -> None:
+    with EmbeddedRegistry() as registry:
+        urls = {"url": f"{registry.url}/nowhere", "apicurio_url": f"{registry.url}/apis/registry/v3"}
+        findings = connected(embedded, schema_registry=urls)["registry"]
+
+    assert [(finding.grade, finding.text.partition(":")[0]) for finding in findings] == [
+        (Grade.FAIL, "schema_registry.url"),
+        (Grade.OK, "schema_registry.apicurio_url"),
+    ]
 
 
 def test_topics_that_exist_are_ok(embedded: EmbeddedCluster) -> None:

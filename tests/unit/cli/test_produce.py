@@ -19,9 +19,12 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, Topic
 from typer.testing import CliRunner, Result
 
 from consumer.cli.produce import produce
+from consumer.config import Topic
 from consumer.demo.broker import EmbeddedBroker
 from consumer.errors import ConfigError
+from consumer.records import Assignment, Decoded, Record
 from consumer.schemas import bundled_schema
+from consumer.stages.decoder import Decoder
 
 SCHEMA_ID = 7
 PARTITIONS = 4  # of a topic that the embedded broker made because a client asked for it
@@ -216,6 +219,39 @@ def test_a_topic_of_bare_avro_takes_its_own_schema_and_no_registry(
         assert isinstance(found, dict)
         assert line["event_id"] == f"merchant-1:{found['order_id']}:checkout"
     assert registry.registered == []
+
+
+@pytest.mark.usefixtures("configured")
+def test_single_objects_are_what_their_topic_reads(broker: EmbeddedBroker, registry: Registry, tmp_path: Path) -> None:
+    schema_file, config = tmp_path / "order.avsc", tmp_path / "c.yaml"
+    schema_file.write_text(json.dumps(bundled_schema("order")), encoding="utf-8")
+    topic = Topic(wire_format="single_object", schema_files=[schema_file], mapping="order")
+    config.write_text(json.dumps({"topics": {"orders": topic.model_dump(mode="json")}}), encoding="utf-8")
+
+    result = run("--topic", "orders", "-", "--config", str(config), stdin=json.dumps(ORDER))
+
+    assert result.exception is None
+    ((_, message),) = stored(broker, "orders").items()
+    outcome = Decoder({"orders": topic}).decode(Record(Assignment("orders", 0, 0), 0, message, 0, 0.0))
+    assert isinstance(outcome, Decoded)
+    assert outcome.fields["order_id"] == ORDER["order_id"]
+    assert registry.registered == []
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize("wire_format", ["apicurio_content_id", "apicurio_global_id", "glue"])
+def test_other_wire_formats_are_refused_with_those_that_are_not(
+    wire_format: str, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVERSIONS_TOPICS__ORDERS__WIRE_FORMAT", wire_format)
+    monkeypatch.setenv("CONVERSIONS_TOPICS__ORDERS__MAPPING", "order")
+    monkeypatch.setenv("CONVERSIONS_SCHEMA_REGISTRY__APICURIO_URL", "http://127.0.0.1:1/apis/registry/v3")
+    monkeypatch.setenv("CONVERSIONS_SCHEMA_REGISTRY__GLUE_REGION", "eu-west-1")
+
+    problems = refused(run("--topic", "orders", "--count", "1"))
+
+    assert problems[0].startswith("topics.orders.wire_format: records are produced in avro, confluent, single_object")
+    assert topics_of(broker) == set()
 
 
 @pytest.mark.usefixtures("configured")

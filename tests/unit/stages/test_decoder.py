@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,13 +18,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.config import Topic
+from consumer.avro import fingerprint_of
+from consumer.config import Topic, WireFormat
 from consumer.errors import ConfigError
 from consumer.records import (
     Assignment,
     DeadLetterReason,
     Decoded,
     Record,
+    SchemaKind,
     SchemaNeeded,
     SchemaRef,
     Undecodable,
@@ -47,11 +50,13 @@ TREE = {
     "name": "Category",
     "fields": [{"name": "name", "type": "string"}, {"name": "parent", "type": ["null", "Category"]}],
 }
+GUID = "89791762233641869674299b90a802e2"
 
 
 class FakeMessage:
-    def __init__(self, value: bytes | None) -> None:
+    def __init__(self, value: bytes | None, headers: Any = None) -> None:
         self._value = value
+        self._headers = headers
 
     def key(self) -> bytes | None:
         return None
@@ -60,7 +65,9 @@ class FakeMessage:
         return self._value
 
     def headers(self) -> Any:
-        return None
+        if isinstance(self._headers, Exception):
+            raise self._headers
+        return self._headers
 
     def timestamp(self) -> tuple[int, int]:
         return (0, 0)
@@ -69,9 +76,9 @@ class FakeMessage:
         return None
 
 
-def record_of(value: bytes | None, topic: str = "orders") -> Record:
+def record_of(value: bytes | None, topic: str = "orders", headers: Any = None) -> Record:
     size_bytes = len(value or b"")
-    return Record(Assignment(topic, 0, 0), 0, FakeMessage(value), size_bytes, 0.0)
+    return Record(Assignment(topic, 0, 0), 0, FakeMessage(value, headers), size_bytes, 0.0)
 
 
 def framed(datum: bytes, schema_id: int = 7) -> bytes:
@@ -145,7 +152,6 @@ def test_each_id_keeps_its_own_schema() -> None:
         pytest.param(b"", "too short", id="empty"),
         pytest.param(b"\x00\x00\x00\x01", "too short", id="four bytes"),
         pytest.param(b'{"order_id": 1}', "JSON", id="JSON"),
-        pytest.param(b"\x01" + bytes(20), "GUID", id="Confluent with a GUID"),
         pytest.param(b"\x03\x00" + bytes(20), "Glue", id="AWS Glue"),
         pytest.param(b"\xc3\x01" + bytes(20), "single-object", id="single object"),
         pytest.param(b"\x7fELF.........", "unknown format", id="anything else"),
@@ -157,6 +163,72 @@ def test_what_is_not_in_the_wire_format_is_undecodable(value: bytes, says: str) 
     outcome = Decoder({"orders": Topic(mapping="order")}).decode(record_of(value))
 
     assert says in detail_of(outcome)
+
+
+def test_a_header_whose_name_cannot_be_read_is_undecodable() -> None:
+    broken = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    outcome = decoder_of(ORDER).decode(record_of(framed(b"\x00\x00"), headers=broken))
+
+    assert "header is not UTF-8" in detail_of(outcome)
+
+
+@pytest.mark.parametrize(
+    ("wire_format", "ref", "frame", "headers"),
+    [
+        ("confluent", SchemaRef(GUID, SchemaKind.GUID), b"\x01" + bytes.fromhex(GUID), None),
+        ("confluent", SchemaRef(7), b"", [("__value_schema_id", framed(b""))]),
+        ("apicurio_content_id", SchemaRef(7, SchemaKind.CONTENT_ID), framed(b""), None),
+        ("apicurio_global_id", SchemaRef(7, SchemaKind.GLOBAL_ID), bytes(8) + b"\x07", None),
+        (
+            "apicurio_content_id",
+            SchemaRef(7, SchemaKind.GLOBAL_ID),
+            b"",
+            [("apicurio.value.globalId", bytes(7) + b"\x07")],
+        ),
+        ("glue", SchemaRef(GUID, SchemaKind.GLUE_VERSION), b"\x03\x00" + bytes.fromhex(GUID), None),
+    ],
+)
+def test_in_every_wire_format_a_schema_is_asked_for_and_then_read_by(
+    wire_format: WireFormat, ref: SchemaRef, frame: bytes, headers: Any
+) -> None:
+    decoder = Decoder({"orders": Topic(wire_format=wire_format, mapping="order")})
+    record = record_of(frame + written(ORDER, {"order_id": "o-1", "units": 3}), headers=headers)
+
+    assert decoder.decode(record) == SchemaNeeded(ref)
+
+    decoder.learn(ref, ORDER)
+    assert fields_of(decoder.decode(record)) == {"order_id": "o-1", "units": 3}
+
+
+def test_the_same_number_of_another_kind_is_another_schema() -> None:
+    names: list[WireFormat] = ["confluent", "apicurio_content_id"]
+    decoder = Decoder({name: Topic(wire_format=name, mapping="order") for name in names})
+    decoder.learn(SchemaRef(7), ORDER)
+
+    assert decoder.decode(record_of(framed(b""), "apicurio_content_id")) == SchemaNeeded(
+        SchemaRef(7, SchemaKind.CONTENT_ID)
+    )
+
+
+def glue_decoder() -> Decoder:
+    decoder = Decoder({"orders": Topic(wire_format="glue", mapping="order")})
+    decoder.learn(SchemaRef(GUID, SchemaKind.GLUE_VERSION), ORDER)
+    return decoder
+
+
+def test_a_compressed_frame_is_inflated_and_read() -> None:
+    datum = zlib.compress(written(ORDER, {"order_id": "o-1", "units": 3}))
+
+    outcome = glue_decoder().decode(record_of(b"\x03\x05" + bytes.fromhex(GUID) + datum))
+
+    assert fields_of(outcome) == {"order_id": "o-1", "units": 3}
+
+
+def test_a_frame_that_is_not_compressed_as_it_says_is_undecodable() -> None:
+    datum = written(ORDER, {"order_id": "o-1", "units": 3})
+
+    assert "zlib" in detail_of(glue_decoder().decode(record_of(b"\x03\x05" + bytes.fromhex(GUID) + datum)))
 
 
 def test_a_null_value_is_not_for_the_decoder() -> None:
@@ -193,6 +265,75 @@ def test_all_unusable_schema_files_are_reported_at_once(tmp_path: Path) -> None:
         f"topics.{name}" for name in files
     ]
     assert all(str(path) in problem for path, problem in zip(files.values(), caught.value.problems, strict=True))
+
+
+# --- single-object encoding ---------------------------------------------------------------------------------
+
+
+def single_objects(*schemas: Any, under: Path) -> Decoder:
+    """A decoder of the topic `orders`, whose records are of these schemas."""
+    paths = [under / f"{number}.avsc" for number in range(len(schemas))]
+    for path, schema in zip(paths, schemas, strict=True):
+        path.write_text(json.dumps(schema))
+    return Decoder({"orders": Topic(wire_format="single_object", schema_files=paths, mapping="order")})
+
+
+def reference_fingerprint(text: str) -> int:
+    """CRC-64-AVRO as the specification's own code computes it ("Schema Fingerprints")."""
+    empty = 0xC15D213AA4D7A795
+    table = []
+    for byte in range(256):
+        fp = byte
+        for _ in range(8):
+            fp = (fp >> 1) ^ (empty & -(fp & 1))
+        table.append(fp)
+    fp = empty
+    for byte in text.encode():
+        fp = (fp >> 8) ^ table[(fp ^ byte) & 0xFF]
+    return fp
+
+
+def test_a_single_object_is_read_with_the_file_that_has_its_fingerprint(tmp_path: Path) -> None:
+    canonical = (
+        '{"name":"com.acme.OrderPlaced","type":"record",'
+        '"fields":[{"name":"order_id","type":"string"},{"name":"units","type":"int"}]}'
+    )
+    frame = b"\xc3\x01" + reference_fingerprint(canonical).to_bytes(8, "little")
+    decoder = single_objects(VISIT, ORDER | {"doc": "what does not count"}, under=tmp_path)
+
+    outcome = decoder.decode(record_of(frame + written(ORDER, {"order_id": "o-1", "units": 3})))
+
+    assert fields_of(outcome) == {"order_id": "o-1", "units": 3}
+
+
+def test_fingerprints_are_those_that_others_compute() -> None:
+    assert fingerprint_of("null") == reference_fingerprint('"null"').to_bytes(8, "little").hex() == "8a8f25cce724dd63"
+
+
+def test_a_fingerprint_that_no_file_has_is_told_and_nobody_is_asked(tmp_path: Path) -> None:
+    outcome = single_objects(ORDER, under=tmp_path).decode(record_of(b"\xc3\x01" + b"somebody" + b"\x00"))
+
+    assert isinstance(outcome, Undecodable)
+    assert outcome.reason is DeadLetterReason.SCHEMA_UNKNOWN
+    assert "fingerprint" in outcome.detail
+    assert b"somebody".hex() not in outcome.detail  # what is no such frame has content there
+
+
+def test_two_files_of_one_fingerprint_are_refused(tmp_path: Path) -> None:
+    """Scales and logical types are no part of it, so the bytes would read differently by either."""
+    cents, thousandths = (one_field(DECIMAL | {"scale": scale}) for scale in (2, 3))
+
+    with pytest.raises(ConfigError, match="keep one of them") as caught:
+        single_objects(cents, thousandths, under=tmp_path)
+
+    assert caught.value.problems[0].startswith("topics.orders.schema_files: ")
+
+
+def test_all_unusable_files_of_a_topic_are_reported_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        single_objects("long", ORDER, {"type": "recor"}, under=tmp_path)
+
+    assert [problem.rpartition("/")[2] for problem in caught.value.problems] == ["0.avsc", "2.avsc"]
 
 
 # --- values -------------------------------------------------------------------------------------------------
