@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from consumer.by_topic import PATTERN_MARK, ByTopic
 
 AdAccountId = Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]
 """Digits only, at most 18. Source: Pinterest API v5 description, parameter `path_ad_account_id`."""
@@ -531,6 +534,7 @@ class Config(Section):
 
     kafka: Kafka
     topics: dict[str, Topic] = Field(default_factory=_bundled_topics, min_length=1)
+    """By name, or by a pattern that begins with `^`; of a topic that has both, the name counts."""
     schema_registry: SchemaRegistry = Field(default_factory=SchemaRegistry)
     pinterest: Pinterest = Field(default_factory=Pinterest)
     ad_accounts: dict[AdAccountId, AdAccount] = Field(default_factory=dict)
@@ -572,9 +576,10 @@ class Config(Section):
         return self.kafka.dead_letter_topic or f"{self.group_id}.dead-letter"
 
     @property
-    def own_dead_letter_topics(self) -> dict[str, str]:
+    def own_dead_letter_topics(self) -> ByTopic[str]:
         """The topics whose failed records go elsewhere, and where."""
-        return {name: topic.dead_letter_topic for name, topic in self.topics.items() if topic.dead_letter_topic}
+        own = {name: topic.dead_letter_topic for name, topic in self.topics.items() if topic.dead_letter_topic}
+        return ByTopic(own)
 
     @property
     def dead_letter_topics(self) -> tuple[str, ...]:
@@ -601,6 +606,20 @@ class Config(Section):
     def _has_topic_in(self, wire_format: WireFormat) -> bool:
         return any(topic.wire_format == wire_format for topic in self.topics.values())
 
+    @field_validator("topics")
+    @classmethod
+    def _patterns_can_be_read(cls, topics: dict[str, Topic]) -> ByTopic[Topic]:
+        problems = []
+        for name in topics:
+            if name.startswith(PATTERN_MARK):
+                try:
+                    re.compile(name)
+                except re.error:
+                    problems.append(f"`{name}` is no regular expression, and what begins with `^` must be one")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return ByTopic(topics)
+
     @model_validator(mode="after")
     def _sections_agree(self) -> Config:
         problems = []
@@ -616,10 +635,10 @@ class Config(Section):
         ]
         if self._has_topic_in("glue") and not _has_aws():
             problems.append(f"topics in the `glue` wire format need the `aws` extra: {AWS_REMEDY}")
-        if self.replay_topic in {*self.topics, *self.dead_letter_topics}:
+        if self.replay_topic in self.topics or self.replay_topic in self.dead_letter_topics:
             problems.append("`kafka.replay_topic` must be a topic of its own: neither read nor for dead letters")
-        if self.receipts_topic in {*self.topics, *self.dead_letter_topics, self.replay_topic}:
+        if self.receipts_topic in self.topics or self.receipts_topic in {*self.dead_letter_topics, self.replay_topic}:
             problems.append("`receipts.topic` must be a topic of its own: neither read nor for dead letters")
-        if set(self.dead_letter_topics) & self.topics.keys():
+        if any(name in self.topics for name in self.dead_letter_topics):
             problems.append("a dead-letter topic stands in `topics`: its letters would be read, and fail, without end")
         return _sound(self, problems)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -16,6 +17,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented 
     ResourceType,
 )
 
+from consumer.by_topic import is_match
 from consumer.cli.dlq_topics import FOREVER_MS, keeps_longer
 from consumer.cli.findings import Finding, fail, ok, warn
 from consumer.config import Config, SchemaRegistry
@@ -68,10 +70,11 @@ def _kafka_findings(config: Config, timeout_s: float) -> Iterator[Finding]:
         return
     yield ok("brokers", f"{len(metadata.brokers)} reachable")
     receipts, group = config.receipts_topic, config.group_id
-    uses = dict.fromkeys(config.topics, _READ) | dict.fromkeys(config.dead_letter_topics, _LETTERS)
+    partitions = {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
+    read = {said: [name for name in partitions if is_match(said, name)] or [said] for said in config.topics}
+    uses = dict.fromkeys(chain(*read.values()), _READ) | dict.fromkeys(config.dead_letter_topics, _LETTERS)
     if config.writes_receipts:
         uses[receipts] = _RECEIPTS
-    partitions = {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
     if config.replay_topic in partitions:  # most groups never need one
         uses[config.replay_topic] = _REPLAYS
     known = [name for name in uses if name in partitions]

@@ -192,7 +192,6 @@ def replay_command(
     choice = replace(choice, partition=partition, from_offset=from_offset, until_offset=until_offset)
     topics = LetterTopics(settings)
     where = letter_topics(settings, dead_letter_topic)
-    destinations = {name: name if to_source else settings.replay_topic for name in settings.topics}
     remembered_from = None
     if to_source:
         print(_TO_SOURCE, file=sys.stderr)
@@ -211,7 +210,7 @@ def replay_command(
         letters = Letters(settings, where, choice, is_stopped=lambda: stop.is_asked)
         replay = Replay(letters, plan, originals, None if to_source else settings.replay_topic)
         tally = replay.count(stop)
-        print(tally_as_text(tally, destinations), end="")
+        print(tally_as_text(tally, None if to_source else settings.replay_topic), end="")
         letters.complain()
         if stop.is_asked:
             print("conversions: stopped, before anything was written", file=sys.stderr)

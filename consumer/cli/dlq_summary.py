@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,10 +67,10 @@ class Summary:
         return aligned(_COLUMNS, rows, numbers={"letters", "replayed"}) if rows else "no letters\n"
 
 
-def tally_as_text(tally: Tally, to: Mapping[str, str]) -> str:
-    """What is to be replayed, and why the rest is not; `to` tells for a topic where its letters go."""
+def tally_as_text(tally: Tally, to: str | None) -> str:
+    """What is to be replayed, and why the rest is not; `to` tells where letters go, None: back to where they are of."""
     rows = [
-        [reason, _or_dash(account), topic, to[topic], f"{count:,}"]
+        [reason, _or_dash(account), topic, to or topic, f"{count:,}"]
         for (reason, account, topic), count in sorted(tally.replays.items())
     ]
     columns = (*_BY, "to", "letters")

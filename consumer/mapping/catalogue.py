@@ -33,9 +33,9 @@ class Catalogue:
             topic: Where the record comes from.
             record_name: The full name of the Avro record that it was written as.
         """
-        settings = self._topics.get(topic)
-        if settings is None:
+        if topic not in self._topics:
             return _NO_TOPIC
+        settings = self._topics[topic]
         name = settings.mapping or settings.records.get(record_name, settings.other)
         if name == "dead_letter":
             why = f"the record's type {record_name} is not in `topics.{topic}.records`; add it, or set `other: skip`"

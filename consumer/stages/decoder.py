@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from consumer.avro import WriterSchema, fingerprint_of, parse_writer_schema
+from consumer.by_topic import ByTopic
 from consumer.config import Topic
 from consumer.errors import ConfigError
 from consumer.frames import FRAME_READERS, FrameReader, inflated
@@ -38,7 +39,7 @@ class Decoder:
 
     def __init__(self, topics: Mapping[str, Topic]) -> None:
         self._learnt: _Schemas = {}
-        self._topics: dict[str, _Framed | WriterSchema] = {}
+        self._topics: ByTopic[_Framed | WriterSchema] = ByTopic()
         """Bare Avro has one schema and no frame."""
         problems: list[str] = []
         for name, topic in topics.items():

@@ -83,3 +83,26 @@ def test_records_of_a_schema_without_a_vital_field_wait_for_a_mapping_that_fits(
     stop(consumer)
 
     assert sorted(event.event["event_id"] for event in world.record()) == sorted(ids(0) | ids(1_000)), "each once"
+
+
+def test_topics_are_found_by_a_pattern_also_those_that_come_later(
+    world: World, children: Children, tmp_path: Path
+) -> None:
+    stem = world.topics["orders"]
+    file = tmp_path / "patterns.yaml"
+    file.write_text(json.dumps({"topics": {f"^{stem}": {"mapping": str(tmp_path / "order.yaml")}}}), encoding="utf-8")
+    publish(world, children, tmp_path, SCHEMA, 0)
+    environment = settings(world) | {"CONVERSIONS_CONFIG": str(file)}
+    soon = json.loads(environment["CONVERSIONS_KAFKA__PROPERTIES"]) | {"topic.metadata.refresh.interval.ms": 1_000}
+    environment["CONVERSIONS_KAFKA__PROPERTIES"] = json.dumps(soon)
+    consumer = children.consumer("consumer", "run", environment=environment)
+    eventually(lambda: accepted(world) == ids(0), within_s=60, what="the orders of the first topic", every_s=0.1)
+
+    world.topics["orders"] = f"{stem}-later"
+    world.cluster.create_topic(world.topics["orders"], 1)
+    publish(world, children, tmp_path, SCHEMA, 1_000)
+
+    eventually(lambda: accepted(world) == ids(0) | ids(1_000), within_s=60, what="those of the second", every_s=0.1)
+    ledger = stop(consumer)
+    assert {partition.partition("[")[0] for partition in ledger["partitions"]} == {stem, f"{stem}-later"}
+    assert ledger["balanced"]

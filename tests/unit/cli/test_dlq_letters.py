@@ -224,7 +224,7 @@ def test_no_header_moves_a_terminal() -> None:
     summary.add(letter, is_replayed=False)
     tally.replay(letter)
 
-    printed = summary.as_text() + tally_as_text(tally, {"orders": "replays"})
+    printed = summary.as_text() + tally_as_text(tally, "replays")
 
     assert printed.replace("\n", "").isprintable()
 
