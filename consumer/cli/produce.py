@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from consumer.avro_json import from_json
+from consumer.cli.progress import shown
 from consumer.cli.records_of_topics import records_of, topic_named
 from consumer.config import BundledName, Config, Topic
 from consumer.config_sources import load_config
@@ -82,7 +81,7 @@ def produce(
     with _opened(manifest) as lines:
         encoder = _encoder(settings, topic, chosen, schema, is_invented=file is None)
         with Publisher(new_producer(settings.kafka), encoder, lines) as publisher:
-            for sample in _shown(samples, total):
+            for sample in shown(samples, total, "producing"):
                 publisher.publish(sample)
                 outcomes[(sample.expect or "unknown").partition(":")[0]] += 1
     print(_summary(topic, outcomes, time.monotonic() - began_s), file=sys.stderr)
@@ -174,13 +173,6 @@ def _opened(manifest: Path | None) -> AbstractContextManager[BinaryIO | None]:
         return manifest.open("wb")
     except OSError as error:
         raise ConfigError([f"--manifest: the file cannot be written: {error.strerror}"]) from None
-
-
-def _shown(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        return samples
-    return track(samples, description="producing", total=total, console=console, transient=True)
 
 
 def _summary(topic: str, outcomes: Counter[str], seconds: float) -> str:
