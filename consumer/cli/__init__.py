@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "See the whole way at work, with sample traffic.",
     "check": "Find what is wrong before anything is run.",
     "map": "Show what records would become; send nothing.",
+    "preview": "Show what real records would become; send nothing.",
     "produce": "Write orders or visits to Kafka as Avro.",
     "emulator": "Serve Pinterest's conversions API, for rehearsals.",
     "token": "Refresh OAuth tokens, and make conversion tokens.",
@@ -85,6 +86,7 @@ def conversions(
       conversions demo                          the whole way, on this machine
       conversions check --config prod.yaml      is everything said, and sound?
       conversions map --topic orders order.json what would be sent?
+      conversions preview --topic orders        what would be sent of the last hour?
       conversions run --config prod.yaml        the consumer
       conversions token refresh                 OAuth's tokens, by a timer
     """
