@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "See the whole way at work, with sample traffic.",
     "check": "Find what is wrong before anything is run.",
     "map": "Show what records would become; send nothing.",
+    "preview": "Show what real records would become; send nothing.",
     "datasheet": "Print which field goes where, hashed or in clear.",
     "produce": "Write orders or visits to Kafka as Avro.",
     "emulator": "Serve Pinterest's conversions API, for rehearsals.",
@@ -87,6 +88,7 @@ def conversions(
       conversions demo                          the whole way, on this machine
       conversions check --config prod.yaml      is everything said, and sound?
       conversions map --topic orders order.json what would be sent?
+      conversions preview --topic orders        what would be sent of the last hour?
       conversions run --config prod.yaml        the consumer
       conversions token refresh                 OAuth's tokens, by a timer
     """

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from consumer.cli.ages import age_of
 from consumer.cli.dlq_letters import Choice
 from consumer.config import Config
 from consumer.errors import ConfigError
@@ -37,9 +37,6 @@ DeadLetterTopic = Annotated[
     str | None,
     typer.Option(metavar="TOPIC", help="Only in this dead-letter topic, where there are several.", show_default=False),
 ]
-
-_AGE = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def choice_of(
@@ -96,8 +93,8 @@ def letter_topics(settings: Config, chosen: str | None) -> Collection[str]:
 def _moment(option: str, text: str | None, now: datetime, problems: list[str]) -> datetime | None:
     if text is None:
         return None
-    if (age := _AGE.fullmatch(text)) is not None:
-        return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+    if (age := age_of(text)) is not None:
+        return now - age
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from consumer.avro import fingerprint_of
 from consumer.avro_json import from_json
+from consumer.cli.progress import shown
 from consumer.cli.records_of_topics import mapping_of, records_by, topic_named
 from consumer.config import BundledName, Config, Topic, WireFormat
 from consumer.config_sources import load_config
@@ -88,7 +87,7 @@ def produce(
     with _opened(manifest) as lines:
         encoder = _encoder(settings, topic, chosen, schema, is_invented=file is None)
         with Publisher(new_producer(settings.kafka), encoder, lines) as publisher:
-            for sample in _shown(samples, total):
+            for sample in shown(samples, total, "producing"):
                 publisher.publish(sample)
                 outcomes[(sample.expect or "unknown").partition(":")[0]] += 1
     print(_summary(topic, outcomes, time.monotonic() - began_s), file=sys.stderr)
@@ -200,13 +199,6 @@ def _opened(manifest: Path | None) -> AbstractContextManager[BinaryIO | None]:
         return manifest.open("wb")
     except OSError as error:
         raise ConfigError([f"--manifest: the file cannot be written: {error.strerror}"]) from None
-
-
-def _shown(samples: Iterable[Sample], total: int) -> Iterable[Sample]:
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        return samples
-    return track(samples, description="producing", total=total, console=console, transient=True)
 
 
 def _summary(topic: str, outcomes: Counter[str], seconds: float) -> str:

@@ -1,10 +1,14 @@
-"""Reads a topic from its start to its end, as it was when the reading began; no group is joined, nothing committed."""
+"""Reads a topic, or its latest part, to its end as it was when the reading began.
+
+No group is joined, nothing committed.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -21,6 +25,10 @@ _AT_ONCE = 1_000
 _TELL_EVERY_S = 5.0
 
 
+Extent = dict[int, tuple[int, int]]
+"""Partition → the first offset to read, and the one behind the last; none of them empty."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A part of a topic."""
@@ -30,7 +38,7 @@ class Span:
     from_offset: int = 0
     until_offset: int | None = None
 
-    def of(self, ends: Mapping[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
+    def of(self, ends: Mapping[int, tuple[int, int]]) -> Extent:
         """Of partitions from a first offset to the one behind the last, what is meant of them and not empty."""
         meant = {
             partition: (max(start, self.from_offset), end if self.until_offset is None else min(end, self.until_offset))
@@ -46,16 +54,76 @@ _ALL = Span()
 def read_topic(
     config: Config, topic: str, span: Span = _ALL, *, is_stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[Message]:
-    """Every message, in the order of each partition; what is written meanwhile may be among them or not.
+    """Every message, in the order of each partition; none of those that are written meanwhile.
 
     Of a long topic, standard error tells now and then how far it is. Once `is_stopped`, nothing more comes.
 
     Raises:
         ConsumerError: There is no such topic, it may not be read, or the brokers fell silent.
     """
+    with _reader(config, topic) as consumer:
+        extent = span.of(_ends(consumer, topic))
+        progress = _Progress(topic, size_of(extent))
+        for message in _read(consumer, topic, extent, is_stopped):
+            progress.tell_of_one_more()
+            yield message
+
+
+def extent_since(config: Config, topic: str, since_ms: int) -> Extent:
+    """What was written since a time, in Unix milliseconds, until now: from the first message of that time or later on.
+
+    Raises:
+        ConsumerError: There is no such topic, or the brokers do not say.
+    """
+    with _reader(config, topic) as consumer:
+        ends = _ends(consumer, topic)
+        asked = [TopicPartition(topic, partition, since_ms) for partition in ends]
+        starts = consumer.offsets_for_times(asked, timeout=_ANSWER_WITHIN_S)
+        for each in starts:
+            if each.error is not None:
+                raise KafkaException(each.error)
+        # Below nought: nothing so late stands there.
+        found = {each.partition: (each.offset, ends[each.partition][1]) for each in starts if each.offset >= 0}
+        return {partition: (start, end) for partition, (start, end) in found.items() if start < end}
+
+
+def newest(extent: Extent, most: int) -> Extent:
+    """At most so many offsets of it: of each partition the latest, in proportion to how many it has."""
+    total = size_of(extent)
+    if total <= most:
+        return extent
+    narrowed: Extent = {}
+    before = 0
+    for partition, (start, end) in extent.items():
+        after = before + end - start
+        # What is rounded off here is given to those that follow, so that the sum is right.
+        share = most * after // total - most * before // total
+        if share:
+            narrowed[partition] = (end - share, end)
+        before = after
+    return narrowed
+
+
+def size_of(extent: Extent) -> int:
+    """How many offsets it has; not each need hold a message."""
+    return sum(end - start for start, end in extent.values())
+
+
+def read_extent(config: Config, topic: str, extent: Extent) -> Iterator[Message]:
+    """Every message of it, in the order of each partition.
+
+    Raises:
+        ConsumerError: As of `read_topic`.
+    """
+    with _reader(config, topic) as consumer:
+        yield from _read(consumer, topic, extent, lambda: False)
+
+
+@contextmanager
+def _reader(config: Config, topic: str) -> Iterator[Consumer]:
     consumer = Consumer(reader_properties(config), logger=kafka_logger())
     try:
-        yield from _read(consumer, topic, span, is_stopped)
+        yield consumer
     except KafkaException as error:
         cause: KafkaError = error.args[0]
         raise ConsumerError(f"{topic} cannot be read: {cause.str()} ({cause.name()})") from error
@@ -63,11 +131,9 @@ def read_topic(
         consumer.close()
 
 
-def _read(consumer: Consumer, topic: str, span: Span, is_stopped: Callable[[], bool]) -> Iterator[Message]:
-    ends = span.of(_ends(consumer, topic))
-    unfinished = set(ends)
-    progress = _Progress(topic, sum(end - start for start, end in ends.values()))
-    consumer.assign([TopicPartition(topic, partition, start) for partition, (start, _) in ends.items()])
+def _read(consumer: Consumer, topic: str, extent: Extent, is_stopped: Callable[[], bool]) -> Iterator[Message]:
+    unfinished = set(extent)
+    consumer.assign([TopicPartition(topic, partition, start) for partition, (start, _) in extent.items()])
     heard_s = time.monotonic()
     while unfinished and not is_stopped():
         # It waits that long unless so many come, also at the end.
@@ -77,18 +143,18 @@ def _read(consumer: Consumer, topic: str, span: Span, is_stopped: Callable[[], b
         elif time.monotonic() - heard_s > _SILENCE_S:
             raise ConsumerError(f"{topic}: nothing came for {_SILENCE_S:.0f} s, before its end; are its brokers well?")
         for message in messages:
-            partition, offset = message.partition(), message.offset()
+            partition, offset = message.partition() or 0, message.offset() or 0
             error = message.error()
             if error is None:
-                progress.read_one()
-                yield message
-                if offset is not None and partition is not None and offset >= ends[partition][1] - 1:
+                end = extent[partition][1]
+                if offset < end:
+                    yield message
+                if offset >= end - 1:
                     unfinished.discard(partition)
-            elif error.code() == KafkaError._PARTITION_EOF and partition is not None:  # noqa: SLF001 - librdkafka's own
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own
                 unfinished.discard(partition)
             else:
                 raise KafkaException(error)
-        progress.tell()
 
 
 def _ends(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
@@ -113,10 +179,8 @@ class _Progress:
         self._read = 0
         self._tell_s = time.monotonic() + _TELL_EVERY_S
 
-    def read_one(self) -> None:
+    def tell_of_one_more(self) -> None:
         self._read += 1
-
-    def tell(self) -> None:
         if time.monotonic() >= self._tell_s:
             self._tell_s = time.monotonic() + _TELL_EVERY_S
             print(f"{self._topic}: {self._read:,} of some {self._offsets:,} messages read", file=sys.stderr)

@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 
 from consumer.cli.dlq_letters import Choice
 from consumer.cli.dlq_reading import Letters
-from consumer.cli.topic_reading import Span, read_topic
+from consumer.cli.topic_reading import Extent, Span, newest, read_extent, read_topic, size_of
 from consumer.config import Config
 from tests.harness.cluster import EmbeddedCluster
 from tests.unit.test_letters import REPLAYED
@@ -72,3 +72,28 @@ def test_nothing_is_read_once_it_was_stopped_though_no_letter_was_chosen(config:
     list(letters)
 
     assert letters.of_other_groups == 0
+
+
+@pytest.mark.parametrize(
+    ("extent", "most", "chosen"),
+    [
+        pytest.param({0: (2, 10), 1: (0, 3)}, 11, {0: (2, 10), 1: (0, 3)}, id="all, if they are no more"),
+        pytest.param({0: (0, 100), 1: (50, 150)}, 20, {0: (90, 100), 1: (140, 150)}, id="the newest of each"),
+        pytest.param({0: (0, 300), 1: (0, 100)}, 40, {0: (270, 300), 1: (90, 100)}, id="in proportion"),
+        pytest.param({0: (0, 5), 1: (0, 5), 2: (0, 5)}, 2, {1: (4, 5), 2: (4, 5)}, id="of some nothing"),
+        pytest.param({}, 5, {}, id="nothing of nothing"),
+    ],
+)
+def test_the_newest_of_an_extent_are_as_many_as_are_wanted(extent: Extent, most: int, chosen: Extent) -> None:
+    assert newest(extent, most) == chosen
+
+
+@pytest.mark.parametrize("most", range(1, 24))
+def test_however_it_is_rounded_the_newest_add_up(most: int) -> None:
+    assert size_of(newest({0: (0, 7), 1: (3, 4), 2: (10, 25)}, most)) == min(most, 23)
+
+
+def test_of_an_extent_nothing_is_read_that_came_later(config: Config) -> None:
+    read = list(read_extent(config, "letters", {0: (3, 5), 1: (9, 10)}))
+
+    assert sorted((message.partition(), message.offset()) for message in read) == [(0, 3), (0, 4), (1, 9)]
