@@ -70,10 +70,6 @@ _AMOUNTS = {
 """Of one sale, so that its sums come out."""
 
 
-class NotWritable(Exception):  # noqa: N818 - an answer
-    """The schema has a type that records written as JSON cannot have."""
-
-
 @dataclass(frozen=True, slots=True)
 class Amount:
     """Money, and the digits behind the point of a whole number that counts it."""
@@ -97,9 +93,6 @@ def invented(schema: dict[str, Any], found: Recognised, answers: Answers) -> Exa
         schema: As it stands in its file.
         found: Where its values stand.
         answers: To the questions.
-
-    Raises:
-        NotWritable: It cannot be written as JSON.
     """
     moment = _MOMENT
     if answers.cut_over is not None:
@@ -228,7 +221,7 @@ class _Inventor:
             case "null":
                 return None
             case _:
-                raise NotWritable
+                return None  # it cannot be written as JSON, as reading the record will say
 
     def _integer(self, kind: str, logical: str, wanted: Any) -> int | str:
         unit = logical.rpartition("-")[2]

@@ -11,7 +11,7 @@ from typing import Any
 
 from consumer.cli.init_answers import Answers
 from consumer.cli.init_config import drafted_configuration
-from consumer.cli.init_example import Example, NotWritable, invented
+from consumer.cli.init_example import Example, invented
 from consumer.cli.init_mapping import Names, drafted_mapping
 from consumer.config_sources import load_config
 from consumer.errors import ConfigError
@@ -84,11 +84,7 @@ def write_draft(files: Files, records: JsonRecords, found: Recognised, answers: 
     Raises:
         ConfigError: One of them cannot be written.
     """
-    try:
-        example = invented(records.schema, found, answers)
-        records.record(example.record)
-    except (NotWritable, ConfigError):
-        example = None
+    example = _readable(invented(records.schema, found, answers), records)
     names = Names(files.schema.name, files.mapping.name, None if example is None else files.examples.name)
     try:
         files.directory.mkdir(parents=True, exist_ok=True)
@@ -103,6 +99,15 @@ def write_draft(files: Files, records: JsonRecords, found: Recognised, answers: 
     except OSError as error:
         raise ConfigError([f"--directory: {error.filename} cannot be written: {error.strerror}"]) from None
     return example is not None
+
+
+def _readable(example: Example, records: JsonRecords) -> Example | None:
+    """The example, unless its schema has a type that records written as JSON cannot have."""
+    try:
+        records.record(example.record)
+    except ConfigError:
+        return None
+    return example
 
 
 def _example(files: Files, records: JsonRecords, example: Example, event: str) -> dict[str, Any]:

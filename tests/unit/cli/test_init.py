@@ -23,7 +23,7 @@ from consumer.config_sources import load_config
 from consumer.errors import ConfigError
 from consumer.mapping.language import MappingFile, read_mapping
 from consumer.yaml_file import read_yaml
-from tests.unit.mapping.shops import KNOWN, SCHEMAS, a_record, optional
+from tests.unit.mapping.shops import KNOWN, SCHEMAS, a_record, an_array, an_enum, optional
 
 APP = typer.Typer()
 APP.command("init")(command)
@@ -429,6 +429,17 @@ def test_a_flag_that_makes_no_sense_is_told(tmp_path: Path, flags: list[str], pr
     assert not (tmp_path / "out").exists()
 
 
+def test_the_tax_of_lines_is_not_asked_about_where_one_amount_is_the_value(tmp_path: Path) -> None:
+    fields = {"order_id": "string", "currency": "string", "total": "double", "tax": "double", "email": "string"}
+    lines = an_array(a_record("Line", sku="string", price="double", tax="double"))
+    schema = a_record("R", **fields, placed_at="string", ads="boolean", lines=lines)
+
+    out = drafted(tmp_path, schema, *NOTHING_ELSE, "--consent", "ads")
+
+    assert "totals:" not in (out / "shop.yaml").read_text()
+    assert failures(out) == []
+
+
 @pytest.mark.parametrize("name", ["shopify", "debezium"])
 def test_tax_is_not_asked_about_where_nothing_rests_on_it(tmp_path: Path, name: str) -> None:
     result = run(tmp_path, SCHEMAS[name], "--yes", *NOTHING_ELSE, *ANSWERS[name], "--tax-included", "yes")
@@ -494,6 +505,22 @@ def test_a_text_stands_in_yaml_as_itself(tmp_path: Path, text: str) -> None:
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1))
 def test_so_does_any_text_that_is_typed(text: str) -> None:
     assert yaml.safe_load(f"one: {{{scalar(text)}: {scalar(text)}}}") == {"one": {text: text}}
+
+
+def test_the_example_was_not_cancelled_and_happened_on_the_web(tmp_path: Path) -> None:
+    fields = {
+        "order_id": "string",
+        "currency": "string",
+        "total": "double",
+        "email": "string",
+        "cancelled_at": "string",
+    }
+    schema = a_record("R", **fields, placed_at="string", ads="boolean", channel=an_enum("Channel", "POS", "WEB"))
+
+    out = drafted(tmp_path, schema, *NOTHING_ELSE, "--consent", "ads")
+
+    assert example_of(out)["expect"]["event"]["action_source"] == "web"
+    assert failures(out) == []
 
 
 def test_optional_fields_without_default_are_null_in_an_example(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def test_what_only_sounds_alike_is_left_alone(key: str, fields: dict[str, Any]) 
         ("totals.tax_included", "tax_included", "string"),
         ("custom_data.currency", "currency", "double"),
         ("user_data.em", "email", ["string", "double"]),
+        ("user_data.em", "emails", an_array("double")),
     ],
 )
 def test_a_name_of_the_wrong_type_is_not_taken(key: str, name: str, schema: Any) -> None:
