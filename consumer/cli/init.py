@@ -45,10 +45,12 @@ def command(
         str | None, typer.Option(help="4 The field with the consent to advertising, or not_required.", metavar="FIELD")
     ] = None,
     granted: Annotated[
-        str | None, typer.Option(help="4 Its words for yes, with commas. [default: true, of booleans]", metavar="WORDS")
+        str | None,
+        typer.Option(help="4 Its words for yes, with commas. [default: true, if recognised]", metavar="WORDS"),
     ] = None,
     denied: Annotated[
-        str | None, typer.Option(help="4 Its words for no, with commas. [default: false]", metavar="WORDS")
+        str | None,
+        typer.Option(help="4 Its words for no, with commas. [default: false, if recognised]", metavar="WORDS"),
     ] = None,
     consent_basis: Annotated[
         str | None, typer.Option(help="4 With not_required: the basis in law, in words.", metavar="WORDS")

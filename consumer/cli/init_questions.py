@@ -135,8 +135,9 @@ class _Interview:
             basis = self._ask("--consent-basis", self._given.consent_basis, _BASIS, in_words)
             return None if basis is None else NotRequired(basis)
         path = said if isinstance(said, Path) else Path(())
-        shape = shape_at(path, self._top, self._found.shape)
-        yes, no = ("true", "false") if shape is not None and Kind.FLAG in shape.kinds else (None, None)
+        # Of a name that is not known, as `opted_out`, `true` may mean no.
+        is_plain = any(field.path == path and Kind.FLAG in field.shape.kinds for field in fields)
+        yes, no = ("true", "false") if is_plain else (None, None)
         granted = self._ask("--granted", self._given.granted, _GRANTED.format(path), self._words_of(path), default=yes)
         denied = self._ask("--denied", self._given.denied, _DENIED.format(path), self._words_of(path), default=no)
         if granted is None or denied is None:

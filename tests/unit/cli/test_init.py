@@ -323,7 +323,7 @@ def test_a_page_needs_the_id_of_the_tag_where_there_is_one(tmp_path: Path) -> No
 
 def test_a_local_time_needs_its_zone(tmp_path: Path) -> None:
     local = {"type": "long", "logicalType": "local-timestamp-millis"}
-    schema = {**SCHEMAS["debezium"], **a_record("Order", placed_at=local, email="string", ads="boolean")}
+    schema = a_record("Order", placed_at=local, email="string", ads="boolean")
     flags = ["--event", "page_visit", "--consent", "ads"]
 
     out = drafted(tmp_path, schema, *NOTHING_ELSE, *flags)
@@ -385,6 +385,14 @@ def test_with_nobody_to_ask_every_flag_that_must_be_said_is_named(tmp_path: Path
     flags = [problem.partition(":")[0] for problem in problems_of(result)]
     assert flags == ["--tag", "--counts-when", "--integer-amounts", "--consent", "--account", "--cut-over"]
     assert not (tmp_path / "out").exists()
+
+
+def test_yes_and_no_of_a_name_that_is_not_known_must_be_said(tmp_path: Path) -> None:
+    schema = a_record("R", id="string", at="string", opted_out="boolean")
+
+    result = run(tmp_path, schema, "--yes", *NOTHING_ELSE, "--event", "lead", "--consent", "opted_out")
+
+    assert [problem.partition(":")[0] for problem in problems_of(result)] == ["--granted", "--denied"]
 
 
 def test_what_does_not_look_like_an_order_must_be_called_by_its_name(tmp_path: Path) -> None:
