@@ -42,13 +42,28 @@ def from_json(schema: dict[str, Any], value: object) -> dict[str, Any]:
     return record
 
 
+def named_types(schema: Any, namespace: str = "") -> dict[str, dict[str, Any]]:
+    """Every type that a schema defines, by its full name and, as references may be, by its bare one."""
+    if isinstance(schema, list):
+        return {name: named for branch in schema for name, named in named_types(branch, namespace).items()}
+    if not isinstance(schema, dict):
+        return {}
+    found = {}
+    namespace = schema.get("namespace", namespace)
+    if "name" in schema and schema.get("type") in {"record", "enum", "fixed"}:
+        name = schema["name"]
+        found[name] = schema
+        found[name if "." in name or not namespace else f"{namespace}.{name}"] = schema
+    inner = [field["type"] for field in schema.get("fields", ())]
+    return found | named_types([*inner, *(schema.get(name) for name in ("items", "values", "type"))], namespace)
+
+
 class _Reading:
     """One pass over one value."""
 
     def __init__(self, schema: Schema) -> None:
         self.problems: list[str] = []
-        self._named: dict[str, dict[str, Any]] = {}
-        self._collect(schema, "")
+        self._named = named_types(schema)
 
     def read(self, schema: Schema, value: object, path: str) -> Any:
         """The value in Avro's terms; what does not fit adds to `problems` and reads as None."""
@@ -148,23 +163,6 @@ class _Reading:
                 return raw
             return Decimal(int.from_bytes(raw, "big", signed=True)).scaleb(-schema.get("scale", 0))
         return default
-
-    def _collect(self, schema: Any, namespace: str) -> None:
-        """Every named type, by its full name and, as references may be, by its bare one."""
-        if isinstance(schema, list):
-            for branch in schema:
-                self._collect(branch, namespace)
-        if not isinstance(schema, dict):
-            return
-        namespace = schema.get("namespace", namespace)
-        if "name" in schema and schema.get("type") in {"record", "enum", "fixed"}:
-            name = schema["name"]
-            self._named[name] = schema
-            self._named[name if "." in name or not namespace else f"{namespace}.{name}"] = schema
-        for field in schema.get("fields", ()):
-            self._collect(field["type"], namespace)
-        for name in ("items", "values", "type"):
-            self._collect(schema.get(name), namespace)
 
     def _refuse(self, path: str, value: object, wanted: str) -> None:
         self.problems.append(f"{path or 'record'}: {_kind(value)} where {wanted} is expected")

@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "Carry conversions until told to stop.",
     "demo": "See the whole way at work, with sample traffic.",
     "check": "Find what is wrong before anything is run.",
+    "init": "Draft a configuration and a mapping for a schema.",
     "map": "Show what records would become; send nothing.",
     "preview": "Show what real records would become; send nothing.",
     "datasheet": "Print which field goes where, hashed or in clear.",

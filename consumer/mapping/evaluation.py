@@ -40,7 +40,7 @@ from consumer.mapping.walking import Walker, words
 
 _TEXTUAL = frozenset({Kind.TEXT, Kind.UUID, Kind.INTEGER})
 _NUMERIC = frozenset({Kind.DECIMAL, Kind.DOUBLE, Kind.INTEGER, Kind.TEXT})
-_ACCEPTED: Mapping[Takes, frozenset[Kind]] = {
+ACCEPTED: Mapping[Takes, frozenset[Kind]] = {
     Takes.TEXT: _TEXTUAL,
     Takes.TEXTS: _TEXTUAL | {Kind.LIST},
     Takes.CHOICE: _TEXTUAL | {Kind.FLAG},
@@ -51,6 +51,7 @@ _ACCEPTED: Mapping[Takes, frozenset[Kind]] = {
     Takes.TIME: frozenset({Kind.INSTANT, Kind.LOCAL_INSTANT, Kind.INTEGER, Kind.TEXT}),
     Takes.DAY: frozenset({Kind.DAY, Kind.INSTANT, Kind.LOCAL_INSTANT, Kind.INTEGER, Kind.TEXT}),
 }
+"""What values may be so that they can be read for a target."""
 _WORDS = _TEXTUAL | {Kind.FLAG}
 _WORD = Target("", "a word", Takes.TEXT)
 _FLAG = Target("", "a condition", Takes.FLAG)
@@ -210,7 +211,7 @@ class Evaluator:
         takes = self._takes
         if variable == "None":
             return self._nothing
-        self._compare(shape, _ACCEPTED[takes], text, takes)
+        self._compare(shape, ACCEPTED[takes], text, takes)
         kinds = shape.kinds - {Kind.NULL}
         at = f"{text!r}, problems"
         match takes:

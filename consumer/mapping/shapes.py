@@ -81,6 +81,12 @@ class Shape:
         records = self._of(Kind.RECORD)
         return tuple(dict.fromkeys(field["name"] for record in records for field in record["fields"]))
 
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """Of the enums that may stand here."""
+        enums = [branch for branch in self._branches if isinstance(branch, dict) and branch["type"] == "enum"]
+        return tuple(dict.fromkeys(symbol for enum in enums for symbol in enum["symbols"]))
+
     def optional(self) -> Shape:
         """This, or nothing."""
         return self if self.is_optional else Shape([*self._branches, "null"], self._named)
