@@ -188,8 +188,7 @@ def build(
 
     def may_have_holes(topic: str) -> bool:
         facts = topics.of(topic)
-        is_transactional = topic in config.topics and config.topics[topic].transactional
-        return is_transactional or (isinstance(facts, TopicFacts) and facts.is_compacted)
+        return config.is_transactional(topic) or (isinstance(facts, TopicFacts) and facts.is_compacted)
 
     stages = Stages(
         source=Source(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from consumer.by_topic import PATTERN_MARK, ByTopic
+from consumer.by_topic import PATTERN_MARK, ByTopic, pattern_problem
 
 AdAccountId = Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]
 """Digits only, at most 18. Source: Pinterest API v5 description, parameter `path_ad_account_id`."""
@@ -534,7 +533,7 @@ class Config(Section):
 
     kafka: Kafka
     topics: dict[str, Topic] = Field(default_factory=_bundled_topics, min_length=1)
-    """By name, or by a pattern that begins with `^`; of a topic that has both, the name counts."""
+    """By name, or by a pattern of whole names, `^…$`; of a topic that has both, the name counts."""
     schema_registry: SchemaRegistry = Field(default_factory=SchemaRegistry)
     pinterest: Pinterest = Field(default_factory=Pinterest)
     ad_accounts: dict[AdAccountId, AdAccount] = Field(default_factory=dict)
@@ -566,6 +565,10 @@ class Config(Section):
         """The ad accounts of which nothing is to be sent, and nothing to be lost."""
         return frozenset(name for name, account in self.ad_accounts.items() if account.mode == "hold")
 
+    def is_transactional(self, topic: str) -> bool:
+        """Is it written in transactions, which leave offsets without a record?"""
+        return topic in self.topics and self.topics[topic].transactional
+
     def is_test(self, ad_account_id: str) -> bool:
         """Does Pinterest only check this account's events, and record none?"""
         return self.pinterest.test or ad_account_id in self.accounts_in_test
@@ -577,9 +580,9 @@ class Config(Section):
 
     @property
     def own_dead_letter_topics(self) -> ByTopic[str]:
-        """The topics whose failed records go elsewhere, and where."""
-        own = {name: topic.dead_letter_topic for name, topic in self.topics.items() if topic.dead_letter_topic}
-        return ByTopic(own)
+        """Where the failed records of each topic go."""
+        default = self.dead_letter_topic
+        return ByTopic({name: topic.dead_letter_topic or default for name, topic in self.topics.items()})
 
     @property
     def dead_letter_topics(self) -> tuple[str, ...]:
@@ -609,13 +612,8 @@ class Config(Section):
     @field_validator("topics")
     @classmethod
     def _patterns_can_be_read(cls, topics: dict[str, Topic]) -> ByTopic[Topic]:
-        problems = []
-        for name in topics:
-            if name.startswith(PATTERN_MARK):
-                try:
-                    re.compile(name)
-                except re.error:
-                    problems.append(f"`{name}` is no regular expression, and what begins with `^` must be one")
+        patterns = [name for name in topics if name.startswith(PATTERN_MARK)]
+        problems = [f"the pattern {name} {problem}" for name in patterns if (problem := pattern_problem(name))]
         if problems:
             raise ValueError("\n".join(problems))
         return ByTopic(topics)

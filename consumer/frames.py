@@ -29,6 +29,10 @@ APICURIO_ID_HEADERS = {
     "apicurio.value.contentId": SchemaKind.CONTENT_ID,
     "apicurio.value.globalId": SchemaKind.GLOBAL_ID,
 }
+_APICURIO_OTHER_HEADERS = tuple(
+    f"apicurio.value.{name}" for name in ("artifactId", "groupId", "version", "contentHash")
+)
+"""Without an id beside them the value is bare Avro, whose first byte may well look like a frame's."""
 SINGLE_OBJECT_MARKER = b"\xc3\x01"
 
 MAX_INFLATED_BYTES = 16 * 1024 * 1024
@@ -108,6 +112,8 @@ def _read_apicurio(value: bytes, headers: Headers, kind: SchemaKind) -> Frame | 
             if len(named) != _APICURIO_HEADER_BYTES:
                 return Undecodable(f"its header `{name}` has {len(named)} bytes in place of {_APICURIO_HEADER_BYTES}")
             return _numbered(named, kind_said, 0)
+    if other := next((name for name in _APICURIO_OTHER_HEADERS if name in said), None):
+        return Undecodable(f"names its schema by the header `{other}`, and only ids are read; have ids written")
     if value[:1] not in (b"\x00", b""):
         return _not_in("Apicurio's wire format", value)
     id_end = 9 if value[1:5] == bytes(4) else 5

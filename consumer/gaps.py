@@ -6,7 +6,7 @@ Compaction takes records out, and transactions leave markers among them: there g
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -35,12 +35,12 @@ class Gaps:
 
     Args:
         facts: What is known of a topic, such as whether it is compacted.
-        transactional: Topics that are written in transactions, which no broker tells.
+        is_transactional: Is this topic written in transactions? No broker tells.
     """
 
-    def __init__(self, facts: Callable[[str], Facts], transactional: Collection[str]) -> None:
+    def __init__(self, facts: Callable[[str], Facts], is_transactional: Callable[[str], bool]) -> None:
         self._facts = facts
-        self._transactional = transactional
+        self._is_transactional = is_transactional
         self._tellings: dict[Partition, _Telling] = {}
         self.missing: Counter[Partition] = Counter()
         """Offsets without a record on topics that should have none, by partition."""
@@ -48,7 +48,7 @@ class Gaps:
     def look(self, gaps: Mapping[Partition, Gap], now_s: float, *, is_last: bool = False) -> None:
         """Tell of new ones: of the first at once, then at most once a minute of all since, and at the end."""
         for partition, gap in gaps.items():
-            if not gap.offsets or partition[0] in self._transactional:
+            if not gap.offsets or self._is_transactional(partition[0]):
                 continue
             facts = self._facts(partition[0])
             if facts is None and not is_last:

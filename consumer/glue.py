@@ -45,7 +45,7 @@ class Glue:
                 endpoint_url=settings.glue_endpoint_url,
                 config=limits,
             )
-        except (BotoCoreError, ValueError) as error:  # the texts quote what was given
+        except (BotoCoreError, ValueError, OSError) as error:  # the texts quote what was given, or name a file
             problem = "`glue_region` or `glue_endpoint_url` is of no use to AWS' client"
             raise ConfigError([f"schema_registry: {problem} ({type(error).__name__})"]) from None
         self._threads = ThreadPoolExecutor(_MAX_REQUESTS, thread_name_prefix="glue")
@@ -70,7 +70,8 @@ class Glue:
             raise UnreachableError(
                 f"AWS Glue answered {code[:60]}; check the role's right to glue:GetSchemaVersion"
             ) from None
-        except BotoCoreError as error:  # no connection, no answer in time, no credentials; the texts quote the address
+        except (BotoCoreError, OSError, ValueError) as error:
+            # No connection, no answer in time, no credentials or no file with them; the texts quote address and path.
             raise UnreachableError(f"no answer of AWS Glue: {type(error).__name__}") from None
         kind, text = answer.get("DataFormat"), answer.get("SchemaDefinition")
         if kind != "AVRO":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from fastavro.schema import SchemaParseException
 
 from consumer.avro import parse_writer_schema
 from consumer.avro_json import from_json
@@ -19,7 +22,7 @@ class JsonRecords:
         file: The Avro schema of a record, on its own: every type that it uses is defined in it.
 
     Raises:
-        ConfigError: It cannot be read, or no record can be written by it.
+        ConfigError: It cannot be read, or no record can be read by it.
     """
 
     def __init__(self, file: Path) -> None:
@@ -28,7 +31,7 @@ class JsonRecords:
         if isinstance(parsed, Undecodable):
             raise ConfigError([f"{file}: {parsed.detail}"])
         self._written = parsed
-        self._encoder = Encoder(self.schema, schema_id=None)
+        self._file = file
 
     @property
     def name(self) -> str:
@@ -40,6 +43,14 @@ class JsonRecords:
         """What its records are written by."""
         (schema,) = self._written.records
         return schema
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        # Only here: what records are read by may be more lenient than what they can be written by.
+        try:
+            return Encoder(self.schema, schema_id=None)
+        except (SchemaParseException, ValueError, KeyError, TypeError) as error:
+            raise ConfigError([f"{self._file}: no record can be written by it: {type(error).__name__}"]) from None
 
     def record(self, value: Any) -> Decoded:
         """One record.

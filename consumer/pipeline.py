@@ -21,7 +21,6 @@ import structlog
 
 from consumer.acknowledged import OfRecord
 from consumer.books import Books
-from consumer.by_topic import ByTopic
 from consumer.config import Config
 from consumer.errors import FatalError
 from consumer.ledger import Ledger
@@ -170,7 +169,7 @@ class Pipeline:
             schema_holds=self._schema_holds,
             receipts=stages.receipts,
             topics=topics,
-            transactional=ByTopic({name: True for name, topic in config.topics.items() if topic.transactional}),
+            is_transactional=config.is_transactional,
             stuck_after_s=config.health.stuck_after_s,
         )
         self._remarks = Remarks(self._books.tallies.remarks)

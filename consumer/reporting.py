@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -48,7 +48,7 @@ class Reporter:
         schema_holds: Records of schemas that their mapping does not fit.
         receipts: Their topic, if they are written.
         topics: Who knows how the source topics are configured.
-        transactional: The topics that are written in transactions.
+        is_transactional: Is this topic written in transactions?
         stuck_after_s: How long a record may hold back its partition before that is told.
     """
 
@@ -67,7 +67,7 @@ class Reporter:
         schema_holds: SchemaHolds,
         receipts: Receipts | None,
         topics: Topics,
-        transactional: Collection[str],
+        is_transactional: Callable[[str], bool],
         stuck_after_s: float,
     ) -> None:
         self._books = books
@@ -91,7 +91,7 @@ class Reporter:
         )
         self._topics = topics
         self._fronts = Fronts(whereabouts.find, stuck_after_s=stuck_after_s)
-        self._gaps = Gaps(topics.of, transactional)
+        self._gaps = Gaps(topics.of, is_transactional)
         self._runway = Runway(topics.of, source.has_more)
         self._told: dict[str, Hold] = {}
         self._told_of_api: Hold | None = None

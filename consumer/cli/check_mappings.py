@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from consumer.avro import parse_writer_schema
+from consumer.by_topic import is_match
 from consumer.cli.findings import Finding, fail, ok, warn
 from consumer.config import Config
 from consumer.errors import ConfigError
@@ -12,7 +15,7 @@ from consumer.json_records import JsonRecords
 from consumer.mapping.catalogue import Catalogue
 from consumer.mapping.examples import Example, answer_of, differences, read_examples
 from consumer.mapping.language import MappingFile
-from consumer.records import Invalid, Skipped
+from consumer.records import Invalid, RecordSchema, Skipped, Undecodable
 from consumer.stages.mapper import Mapper
 
 
@@ -31,6 +34,9 @@ def mapping_findings(config: Config) -> Iterator[Finding]:
             files[str(mapping.file)] = mapping
     for name, mapping in files.items():
         yield from _about(mapping, topics[name], mapper)
+    for name, settings in config.topics.items():
+        for file in (*([] if settings.schema_file is None else [settings.schema_file]), *settings.schema_files):
+            yield from _schema_of_topic(name, file, catalogue, mapper)
 
 
 def subject_findings(config: Config, subject: str, schema: Path) -> list[Finding]:
@@ -59,13 +65,26 @@ def _topics_of(config: Config, subject: str, record_name: str) -> list[str]:
 
     Source: Confluent Schema Registry documentation, "Subject name strategy".
     """
-    topics = [name for name in config.topics if subject in (f"{name}-value", f"{name}-{record_name}")]
+    written = {subject.removesuffix(end) for end in ("-value", f"-{record_name}") if subject.endswith(end)}
+    topics = [said for said in config.topics if any(is_match(said, name) for name in written)]
     if subject == record_name:
         topics = [name for name, topic in config.topics.items() if topic.mapping or record_name in topic.records]
     if not topics:
         known = ", ".join(f"{name}-value" for name in config.topics)
         raise ConfigError([f"--subject: no configured topic has records of `{subject}`; known are {known}"])
     return topics
+
+
+def _schema_of_topic(topic: str, file: Path, catalogue: Catalogue, mapper: Mapper) -> Iterator[Finding]:
+    """Of a topic whose records are written by a schema in a file: does the mapping bear that one?"""
+    about = f"schema {file.name}"
+    parsed = parse_writer_schema(json.loads(file.read_bytes()))  # it was read once already, by the decoder
+    schemas = [] if isinstance(parsed, Undecodable) else parsed.records
+    for schema in schemas:
+        mapping = catalogue.mapping_for(topic, schema.definition["name"])
+        if isinstance(mapping, MappingFile):
+            found = list(_lacks(mapping, schema, mapper, about))
+            yield from found or [ok(about, f"for {topic}: has every path of {mapping.file.name}")]
 
 
 def _about(mapping: MappingFile, topics: list[str], mapper: Mapper) -> Iterator[Finding]:
@@ -86,8 +105,12 @@ def _about(mapping: MappingFile, topics: list[str], mapper: Mapper) -> Iterator[
 
 def schema_findings(mapping: MappingFile, records: JsonRecords, mapper: Mapper, about: str) -> Iterator[Finding]:
     """What the schema does not bear out of the mapping; what holds a partition is a failure."""
+    return _lacks(mapping, records.record_schema, mapper, about)
+
+
+def _lacks(mapping: MappingFile, schema: RecordSchema, mapper: Mapper, about: str) -> Iterator[Finding]:
     places = mapping.places
-    for finding in mapper.compile(mapping, records.record_schema).findings:
+    for finding in mapper.compile(mapping, schema).findings:
         text = f"{places.get(finding.target, f'{mapping.file}: {finding.target}')}: {finding.problem}"
         yield fail(about, text) if finding.is_vital else warn(about, text)
 

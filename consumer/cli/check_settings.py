@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from consumer.by_topic import PATTERN_MARK
 from consumer.cli.check_mappings import mapping_findings
 from consumer.cli.findings import Finding, fail, ok, warn
 from consumer.config import NOT_ADVERTISED, Config
@@ -165,6 +166,8 @@ def _kafka(config: Config) -> Iterator[Finding]:
     verification = config.kafka.properties.get("enable.ssl.certificate.verification", "true")
     if str(verification).lower() == "false":
         yield warn("kafka", "enable.ssl.certificate.verification is off: anybody in between can read and answer")
+    if config.kafka.start_at == "latest" and any(name.startswith(PATTERN_MARK) for name in config.topics):
+        yield warn("kafka", "with start_at `latest`, of a topic that comes later the first minutes are not read")
     if config.kafka.instance_id is None and config.kafka.assignment_strategy != "cooperative-sticky":
         yield warn("kafka", "every rebalance stops every replica; cooperative-sticky would move only what must move")
 

@@ -178,7 +178,8 @@ class _Inventor:
         if isinstance(schema, list):
             branches = [branch for branch in schema if branch != "null"]
             is_null = "null" in schema and (at not in self._ways or not branches)
-            return None if is_null else self._value(branches[0], at)
+            # One that is not defined elsewhere first: the other may be the record that this is a field of.
+            return None if is_null else self._value(min(branches, key=self._is_named), at)
         if isinstance(schema, str):
             return self._value(self._named[schema], at) if schema in self._named else self._simple(schema, {}, at)
         match kind := schema["type"]:
@@ -197,6 +198,9 @@ class _Inventor:
                 return self._simple(kind, schema, at)
             case _:
                 return self._value(kind, at)
+
+    def _is_named(self, schema: Any) -> bool:
+        return isinstance(schema, str) and schema in self._named
 
     def _symbol(self, symbols: list[str], at: _At) -> str:
         wanted = str(self._wanted.get(at, "")).lower()

@@ -12,6 +12,7 @@ import typer
 from consumer.cli.init_answers import CHECKOUT, AccountTable, Answers, Consent, Counting, NotRequired, OneAccount
 from consumer.cli.init_reading import Refused, accounts, in_words, nearest, one_of, time_or_no, words
 from consumer.cli.init_targets import amounts, chosen
+from consumer.config import NOT_ADVERTISED
 from consumer.errors import ConfigError
 from consumer.mapping.known_names import NEWSLETTER, STATE
 from consumer.mapping.paths import Path, parse_path
@@ -82,6 +83,9 @@ class _Interview:
         if self._problems or tag is None or event is None or basis is None or consent is None or routed is None:
             raise ConfigError(self._problems)
         until = cut_over if isinstance(cut_over, datetime) else None
+        is_nobodys = isinstance(routed, AccountTable) and set(routed.accounts.values()) == {NOT_ADVERTISED}
+        if until is not None and is_nobodys:
+            raise ConfigError(["--cut-over: is of an ad account, and every merchant is `none`; say `no`"])
         return Answers(tag, event, counting, basis, tax_included, integers, consent, routed, until)
 
     @property

@@ -47,6 +47,7 @@ class Counts:
     sent: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Events by name and action source."""
     in_test: int = 0
+    on_hold: int = 0
     """Of these, events of which Pinterest would record nothing."""
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     dead_letters: Counter[DeadLetterReason] = field(default_factory=Counter)
@@ -105,6 +106,7 @@ class Counts:
         event = sent.event
         self.sent[event.event_name, event.action_source] += 1
         self.in_test += sent.is_test
+        self.on_hold += sent.is_on_hold
         self.carried[event.event_name, event.components] += 1
         self.clipped.update(set(sent.mapped.clipped))
         if event.action_source == "web":

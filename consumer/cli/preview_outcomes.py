@@ -33,6 +33,8 @@ class Sent:
     event: Event
     is_test: bool
     """Would Pinterest record nothing of it?"""
+    is_on_hold: bool = False
+    """Would it wait until its account's mode is another?"""
 
 
 Content = Decoded | Skipped | Invalid
@@ -68,7 +70,8 @@ class Judge:
         event = serialise(record, mapped)
         if not self._batcher.fits(event):
             return Invalid(("the event takes more bytes than batch.max_bytes",), DeadLetterReason.OVERSIZED)
-        return Sent(mapped, event, self._settings.is_test(mapped.ad_account_id))
+        account = mapped.ad_account_id
+        return Sent(mapped, event, self._settings.is_test(account), account in self._settings.accounts_on_hold)
 
     def _time_s_of(self, record: Record) -> float:
         kind, milliseconds = record.message.timestamp()

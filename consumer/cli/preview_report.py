@@ -80,6 +80,8 @@ def _outcomes(counts: Counts) -> str:
     rows = [("sent", counts.events)]
     if counts.in_test:
         rows.append(("  of these in test: account_in_test", counts.in_test))
+    if counts.on_hold:
+        rows.append(("  of these waiting: account on hold", counts.on_hold))
     rows += [(f"skipped: {reason}", number) for reason, number in counts.skipped.most_common()]
     rows += [(f"dead letter: {reason}", number) for reason, number in counts.dead_letters.most_common()]
     if held := sum(each.records for each in counts.held.values()):
@@ -239,6 +241,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "records": counts.records,
         "sent": counts.events,
         "sent_in_test": counts.in_test,
+        "waiting_on_hold": counts.on_hold,
         "skipped": {str(reason): number for reason, number in counts.skipped.most_common()},
         "dead_lettered": {str(reason): number for reason, number in counts.dead_letters.most_common()},
         "held": {

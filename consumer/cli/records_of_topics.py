@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from consumer.by_topic import PATTERN_MARK
 from consumer.config import Config, Topic
 from consumer.errors import ConfigError
 from consumer.json_records import JsonRecords
@@ -15,7 +16,7 @@ def topic_named(config: Config, name: str) -> Topic:
     Raises:
         ConfigError: It is not configured.
     """
-    if name not in config.topics:
+    if name not in config.topics or name.startswith(PATTERN_MARK):
         raise ConfigError([f"--topic: `{name}` is not configured; take one of {', '.join(sorted(config.topics))}"])
     return config.topics[name]
 

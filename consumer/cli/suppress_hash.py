@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
@@ -42,7 +43,10 @@ def command(
       conversions suppress-hash --kind external-id      one customer id a line, then Ctrl-D
     """
     hash_of = _normaliser(kind, country)
-    lines = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").split("\n")
+    content = sys.stdin.buffer.read()
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise ConfigError(["standard input is UTF-16; save it as UTF-8"])
+    lines = content.decode("utf-8-sig", "surrogateescape").split("\n")  # tables that were exported begin with a mark
     found = {number: hash_of(line) for number, line in enumerate(lines, 1) if line.strip()}
     if wrong := [number for number, digest in found.items() if digest is None]:
         hint = "; give --country for numbers without a country code" if kind is Kind.PHONE and not country else ""

@@ -7,7 +7,8 @@ not asked again for each record. What it leaves open, or what no schema tells of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from consumer.mapping import reading
@@ -25,6 +26,11 @@ from consumer.pinterest.events import has_identity
 from consumer.records import SkipReason
 
 Problems = list[str]
+
+_CATEGORIES = frozenset({"lines.item_category", "custom_data.content_category"})
+_TELLS_OF_GOODS = frozenset({
+    "event_source_url", "custom_data.search_string", "custom_data.content_name", "custom_data.content_brand",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ def compile_mapping(
     settings: Mapping[str, str],
     unit: str | None = None,
     allowed: frozenset[str] | None = None,
+    needs_categories: bool = False,
 ) -> Compiled:
     """Compile a mapping for records of one shape.
 
@@ -62,8 +69,11 @@ def compile_mapping(
         settings: What the mapping may ask of the configuration.
         unit: What whole numbers in amounts of money count, where the mapping does not say: `minor`, `major`, or None.
         allowed: The fields of `user_data` that may leave at all; others are not even read. None: all.
+        needs_categories: Does it depend on what was bought what may be told of it? Then no record is guessed at that
+            does not say it.
     """
-    return _Compiler(mapping, shape, settings=settings, unit=unit, allowed=allowed).compiled()
+    compiler = _Compiler(mapping, shape, settings=settings, unit=unit, allowed=allowed, redacts=needs_categories)
+    return compiler.compiled()
 
 
 class _Compiler:
@@ -77,9 +87,11 @@ class _Compiler:
         settings: Mapping[str, str],
         unit: str | None,
         allowed: frozenset[str] | None,
+        redacts: bool,
     ) -> None:
         self._mapping = mapping
         self._allowed = allowed
+        self._redacts = redacts
         self._draft = Draft(Base("top", shape))
         self._walker = Walker(self._draft)
         self._evaluator = Evaluator(self._draft, self._walker, settings, unit)
@@ -109,6 +121,7 @@ class _Compiler:
             write(record)
             functions.append(self._draft.function)
         self._ask_for_identity()
+        self._ask_for_categories()
         source = "\n\n\n".join("\n".join(function.lines) for function in functions) + "\n"
         namespace = {**_RUNTIME, **self._draft.constants.by_name}
         exec(compile(source, f"<mapping {self._mapping.file.name}>", "exec"), namespace)  # noqa: S102 - of our own making
@@ -134,6 +147,17 @@ class _Compiler:
                 "no record can have what Pinterest needs to know a person by: em, or hashed_maids, "
                 "or both client_ip_address and client_user_agent"
             )
+
+    def _ask_for_categories(self) -> None:
+        """A mapping that tells of goods must tell their category, or nobody could see that they are sensitive."""
+        if not self._redacts:
+            return
+        said = self._mapping.targets.keys()
+        self._draft.findings.about("privacy.redact_when", is_vital=True)
+        if any(TARGETS[key].section == "lines" for key in said) and "lines.item_category" not in said:
+            self._draft.findings.absent("`lines` tell what was bought, and no `item_category`")
+        elif not said & _CATEGORIES and said & _TELLS_OF_GOODS:
+            self._draft.findings.absent("goods are told of, and neither `lines.item_category` nor `content_category`")
 
     def _path_of(self, key: str) -> str:
         """Where a target's value is expected, for messages; the target itself if no path leads to it."""
@@ -215,11 +239,20 @@ class _Compiler:
         if self._mapping.where is not None:
             self._draft.findings.about("lines.where", is_vital=True)
             with self._draft.function.block(f"if not ({self._evaluator.condition(self._mapping.where, line)}):"):
+                if self._redacts:
+                    self._left_out(line, lines)
                 self._draft.function.line("continue")
         names = ("id", "item_name", "item_category", "item_brand", "item_brand_id", "quantity", "unit_price", "tax",
                  "type")  # fmt: skip
         values = [self._value(f"lines.{name}", line) for name in names]
         self._draft.function.line(f"{lines}.append(LineFacts({', '.join(values)}))")
+
+    def _left_out(self, line: Base, lines: str) -> None:
+        """A line of no quantity is told nowhere; its category may be what makes the others sensitive."""
+        category, nothing = self._value("lines.item_category", line), self._draft.constants.refer(Decimal(0))
+        self._draft.function.line(
+            f"{lines}.append(LineFacts(None, None, {category}, None, None, {nothing}, None, None, None))"
+        )
 
     def _dict(self, section: str, record: Base) -> str:
         """Facts by name, of a section in which nearly all records say all or nothing."""
@@ -227,7 +260,7 @@ class _Compiler:
         facts = self._draft.function.reserve("{}")
         if not keys:
             return facts
-        shared = _shared_prefix([path for key in keys for path in paths_in(self._mapping.targets[key])])
+        shared = _shared_prefix([tuple(paths_in(self._mapping.targets[key])) for key in keys])
         if shared is None:
             self._entries(keys, record, facts)
             return facts
@@ -245,9 +278,13 @@ class _Compiler:
             value = self._value(key, record)
             if value in NOTHING:
                 continue
+            given = f"{facts}[{TARGETS[key].name!r}] = {value}"
+            if not value.isidentifier() or value in ("True", "False"):  # a literal
+                self._draft.function.line(given)
+                continue
             is_there = value if TARGETS[key].takes is Takes.TEXTS else f"{value} is not None"
             with self._draft.function.block(f"if {is_there}:"):
-                self._draft.function.line(f"{facts}[{TARGETS[key].name!r}] = {value}")
+                self._draft.function.line(given)
 
     def _return(self, name: str, values: Sequence[str]) -> None:
         self._draft.function.line(f"return {name}({', '.join(values)})")
@@ -258,6 +295,8 @@ class _Compiler:
         if expression is None or not self._may_leave(target):
             value = "[]" if target.takes is Takes.TEXTS else "None"
         else:
+            if self._redacts and key in _CATEGORIES:
+                target = replace(target, is_vital=True)
             value = self._evaluator.value(target, expression, base)
         self._values[key] = value
         return value
@@ -278,10 +317,10 @@ _RUNTIME: Mapping[str, Any] = {
     **{
         used.__name__: used
         for used in (
-            reading.amount, reading.called, reading.choice, reading.compared, reading.count, reading.day,
-            reading.every, reading.flag, reading.give_number, reading.has, reading.instant_ms, reading.is_present,
-            reading.item, reading.match, reading.member, reading.quantity, reading.records, reading.scale_of,
-            reading.text, reading.texts, reading.word,
+            reading.amount, reading.called, reading.choice, reading.compared, reading.count, reading.counted,
+            reading.day, reading.every, reading.flag, reading.give_number, reading.has, reading.instant_ms,
+            reading.is_present, reading.item, reading.match, reading.member, reading.quantity, reading.records,
+            reading.scale_of, reading.text, reading.texts, reading.word,
         )
     },
     "EPOCH": reading.EPOCH,
@@ -290,7 +329,10 @@ _RUNTIME: Mapping[str, Any] = {
 """What generated code may refer to, besides the constants of its mapping."""
 
 
-def _shared_prefix(paths: Sequence[Path]) -> Path | None:
-    """The first field, if all paths lead through it and beyond."""
-    first = {path.steps[0] for path in paths if not path.is_absolute and len(path.steps) > 1}
-    return Path((first.pop(),)) if len(first) == 1 and all(len(path.steps) > 1 for path in paths) else None
+def _shared_prefix(expressions: Sequence[tuple[Path, ...]]) -> Path | None:
+    """The first field, if every path of every expression leads through it and beyond, and each has one."""
+    paths = [path for each in expressions for path in each]
+    if not all(expressions) or any(path.is_absolute or len(path.steps) == 1 for path in paths):
+        return None
+    first = {path.steps[0] for path in paths}
+    return Path((first.pop(),), is_optional=all(path.is_optional for path in paths)) if len(first) == 1 else None

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from consumer import __version__
+from consumer.by_topic import PATTERN_MARK
 from consumer.config import BUNDLED_MAPPINGS, Config
 from consumer.errors import ConfigError
 from consumer.mapping.catalogue import file_of
@@ -30,6 +31,7 @@ def mapping_digest(config: Config) -> str:
     decides = {
         "release": __version__,
         "topics": {name: topic.model_dump(include=_OF_TOPICS) for name, topic in config.topics.items()},
+        "patterns": "\n".join(name for name in config.topics if name.startswith(PATTERN_MARK)),  # in their order
         "files": {name: _content(name) for topic in config.topics.values() for name in topic.mappings},
         **config.model_dump(
             mode="json",

@@ -81,7 +81,7 @@ class Constants:
         if value is None or isinstance(value, bool | int) or type(value) is str:
             return repr(value)
         for name, known in self.by_name.items():
-            if type(known) is type(value) and known == value:
+            if type(known) is type(value) and known == value and repr(known) == repr(value):
                 return name
         name = f"k{len(self.by_name) + 1}"
         self.by_name[name] = value

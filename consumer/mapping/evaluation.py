@@ -44,6 +44,7 @@ ACCEPTED: Mapping[Takes, frozenset[Kind]] = {
     Takes.TEXT: _TEXTUAL,
     Takes.TEXTS: _TEXTUAL | {Kind.LIST},
     Takes.CHOICE: _TEXTUAL | {Kind.FLAG},
+    Takes.WORD: _TEXTUAL | {Kind.FLAG},
     Takes.FLAG: frozenset({Kind.FLAG}),
     Takes.COUNT: frozenset({Kind.INTEGER}),
     Takes.AMOUNT: _NUMERIC,
@@ -52,8 +53,8 @@ ACCEPTED: Mapping[Takes, frozenset[Kind]] = {
     Takes.DAY: frozenset({Kind.DAY, Kind.INSTANT, Kind.LOCAL_INSTANT, Kind.INTEGER, Kind.TEXT}),
 }
 """What values may be so that they can be read for a target."""
-_WORDS = _TEXTUAL | {Kind.FLAG}
-_WORD = Target("", "a word", Takes.TEXT)
+_WORD = Target("", "a word", Takes.WORD)
+_MADE = Shape(["null", "string"], {})
 _FLAG = Target("", "a condition", Takes.FLAG)
 
 
@@ -63,6 +64,8 @@ class Options:
 
     zone: str | None = None
     unit: str | None = None
+    is_unit_said: bool = False
+    """By the mapping, of this very value: then whatever comes counts it, and not only whole numbers."""
 
 
 class Evaluator:
@@ -101,24 +104,26 @@ class Evaluator:
             case Setting(key):
                 return self._literal(self._settings[key])
             case Template():
-                return self._template(expression, base)
+                return self._template(expression, base, options)
             case Table(of, entries, otherwise):
                 return self._table(of, dict(entries), otherwise, base)
             case Local(of, zone):
                 return self._expression(of, base, Options(zone=zone, unit=options.unit))
             case Counted(of, unit):
-                return self._expression(of, base, Options(zone=options.zone, unit=unit))
+                return self._expression(of, base, Options(zone=options.zone, unit=unit, is_unit_said=True))
             case First(of):
                 return self._first(of, base, options)
             case All(of):
                 found = [self._expression(each, base, options) for each in of]
                 return self._draft.function.assign(f"[{', '.join(f'*{each}' for each in found if each != '[]')}]")
             case If(condition, then):
-                holds = self.condition(condition, base)
+                with self._draft.findings.apart():  # what a condition asks for is no alternative to anything
+                    holds = self.condition(condition, base)
                 result = self._draft.function.reserve(self._nothing)
                 with self._draft.function.block(f"if {holds}:"):
-                    self._draft.function.line(f"{result} = {self._expression(then, base, options)}")
-                return result
+                    value = self._expression(then, base, options)
+                    self._draft.function.line(f"{result} = {value}")
+                return self._nothing if value in NOTHING else result
             case Call(function, name, arguments):
                 values = [self._walker.walk(path, base)[0] for path in arguments]
                 given = "".join(f"{value}, " for value in values)
@@ -147,7 +152,7 @@ class Evaluator:
                     function.line(f"{found} = {other}")
         return found if able else self._nothing
 
-    def _template(self, template: Template, base: Base) -> str:
+    def _template(self, template: Template, base: Base, options: Options) -> str:
         pieces, needed = [], []
         for part in template.parts:
             if isinstance(part, str):
@@ -163,9 +168,8 @@ class Evaluator:
         if "None" in needed:
             return self._nothing
         absent = " or ".join(f"{text} is None" for text in needed)
-        made = " + ".join(pieces)
-        found = f"[{made}]" if self._takes is Takes.TEXTS else made
-        return self._draft.function.assign(f"{self._nothing} if {absent} else {found}")
+        made = self._draft.function.assign(f"None if {absent} else {' + '.join(pieces)}")
+        return self._converted(made, _MADE, "a template", options)
 
     def _table(self, of: Expression, entries: Mapping[str, str], otherwise: str | None, base: Base) -> str:
         by_word = {name: self._meant(value) for name, value in entries.items()}
@@ -176,18 +180,10 @@ class Evaluator:
 
     def _word(self, of: Expression, base: Base) -> str:
         """What a table is asked for."""
-        if not isinstance(of, Path):
-            target, self._target = self._target, _WORD
-            found = self._expression(of, base, Options())
-            self._target = target
-            return found
-        variable, shape = self._walker.walk(of, base)
-        if variable == "None":
-            return "None"
-        self._compare(shape, _WORDS, f"{base.text}{of}", "text")
-        if shape.kinds <= {Kind.TEXT, Kind.NULL}:
-            return variable
-        return self._draft.function.assign(f"word({variable}, {f'{base.text}{of}'!r}, problems)")
+        target, self._target = self._target, _WORD
+        found = self._expression(of, base, Options())
+        self._target = target
+        return found
 
     def _meant(self, text: str) -> Any:
         """What the text of a file stands for, by what the target takes."""
@@ -217,8 +213,14 @@ class Evaluator:
         match takes:
             case Takes.TEXT:
                 return self._as_text(variable, shape, text)
+            case Takes.WORD:
+                if kinds <= {Kind.TEXT}:
+                    return self._as_text(variable, shape, text)
+                return self._draft.function.assign(f"word({variable}, {at})")
             case Takes.TEXTS:
                 item = shape.item()
+                if kinds == {Kind.LIST} and item is not None:
+                    self._compare(item, _TEXTUAL, f"{text}[]", Takes.TEXT)
                 if kinds == {Kind.LIST} and item is not None and item.kinds == {Kind.TEXT}:
                     # Not called as any function is that the code calls: it is a name of the whole function.
                     several = f"[stripped for each in {variable} if (stripped := each.strip())]"
@@ -232,9 +234,15 @@ class Evaluator:
             case Takes.COUNT:
                 return variable if kinds == {Kind.INTEGER} else self._draft.function.assign(f"count({variable}, {at})")
             case Takes.AMOUNT:
+                scale = self.scale if options.unit == "minor" else repr(reading.scale_of(options.unit, None))
+                if options.is_unit_said:
+                    return self._draft.function.assign(f"counted({variable}, {scale}, {at})")
                 if Kind.INTEGER not in kinds:
                     return self._draft.function.assign(f"quantity({variable}, {at})")
-                scale = self.scale if options.unit == "minor" else repr(reading.scale_of(options.unit, None))
+                if kinds == {Kind.INTEGER} and options.unit is None:
+                    self._draft.findings.unreadable(
+                        f"{text}: whole numbers; say what they count with `unit`, or with events.integer_amounts"
+                    )
                 return self._draft.function.assign(f"amount({variable}, {scale}, {at})")
             case Takes.QUANTITY:
                 return self._draft.function.assign(f"quantity({variable}, {at})")
@@ -242,6 +250,8 @@ class Evaluator:
                 if kinds == {Kind.INSTANT}:
                     found = f"({variable} - EPOCH) // MILLISECOND"
                     return self._draft.function.assign(found if not shape.is_optional else unless_none(variable, found))
+                if kinds == {Kind.LOCAL_INSTANT} and options.zone is None:
+                    self._draft.findings.unreadable(f"{text}: a local time; say whose with `zone`")
                 zone = "None" if options.zone is None else self._draft.constants.refer(ZoneInfo(options.zone))
                 return self._draft.function.assign(f"instant_ms({variable}, {zone}, {at})")
             case Takes.DAY:
@@ -278,6 +288,8 @@ class Evaluator:
             case Has(of, value):
                 path = of if isinstance(of, Path) else Path(())
                 variable, shape = self._walker.walk(path, base)
+                if variable == "None":
+                    return "False"
                 text = f"{base.text}{path}"
                 self._compare(shape, frozenset({Kind.LIST}), text, "an array")
                 return f"has({variable}, {self._texts((value,))}, {text!r}, problems)"

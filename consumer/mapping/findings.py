@@ -53,6 +53,13 @@ class Findings:
             self._note(replace(finding, is_vital=False) if able else finding)
 
     @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What is found meanwhile has nothing to do with alternatives around it."""
+        outer, self._absent = self._absent, None
+        yield
+        self._absent = outer
+
+    @contextmanager
     def optional(self) -> Iterator[None]:
         """What is found to be absent meanwhile is worth a word, and not vital."""
         before, self._is_vital = self._is_vital, False

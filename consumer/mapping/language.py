@@ -71,6 +71,8 @@ _BESIDE: Mapping[str, tuple[str, ...]] = {
 }
 """What an expression may be, and what may stand beside it."""
 _HEADS = tuple(_BESIDE)
+_DEEPEST = 30
+"""Keys below each other; the code that is made of them has an indentation for each."""
 _TESTS = ("is", "in", "has", "present", "above", "below")
 _UNITS = ("minor", "major", "micros")
 
@@ -147,7 +149,7 @@ class _Reader:
         self._try(self._known, values, (), ("version", "schema", "examples", "root", "skip", *SECTIONS))
         if values.get("version") != VERSION:
             self._refuse(("version",), f"must be {VERSION}, the version of the language that this program reads")
-        said = {target.key: given for target in TARGETS.values() if (given := self._given(target)) is not None}
+        said = {target.key: self._given(target) for target in TARGETS.values() if self._says(target)}
         found = {key: self._try(_expression, given, _at(TARGETS[key]), TARGETS[key]) for key, given in said.items()}
         lines, basis = self._section("lines"), self._section("consent").get("not_required")
         each = lines.get("each")
@@ -178,8 +180,11 @@ class _Reader:
         values = self.file.values.get(name)
         return values if isinstance(values, Mapping) else {}
 
+    def _says(self, target: Target) -> bool:
+        return target.name in (self._section(target.section) if target.section else self.file.values)
+
     def _given(self, target: Target) -> Any:
-        return (self._section(target.section) if target.section else self.file.values).get(target.name)
+        return (self._section(target.section) if target.section else self.file.values)[target.name]
 
     def _rules(self, given: Any) -> Iterator[SkipRule]:
         if not isinstance(given, list):
@@ -243,6 +248,8 @@ class _Reader:
 
 
 def _expression(given: Any, at: KeyPath, target: Target) -> Expression:
+    if len(at) > _DEEPEST:
+        raise _Wrong(at[:_DEEPEST], "is nested too deeply")
     match given:
         case str():
             return _path(given, at)
@@ -271,6 +278,8 @@ def _headed(given: Mapping[str, Any], at: KeyPath, target: Target) -> Expression
         case "constant":
             return _constant(value, inner, target)
         case "setting":
+            if target.takes not in (Takes.TEXT, Takes.CHOICE, Takes.WORD):
+                raise _Wrong(inner, f"{target.key} takes {target.takes.value}, and a setting is text")
             return Setting(_choice(value, inner, SETTINGS))
         case "template":
             return _template(value, inner)
@@ -348,6 +357,8 @@ def _template(given: Any, at: KeyPath) -> Template:
 
 def _table(of: Expression, given: Mapping[str, Any], at: KeyPath, target: Target) -> Table:
     entries, otherwise = given["table"], given.get("otherwise")
+    if target.takes in (Takes.TIME, Takes.DAY):
+        raise _Wrong((*at, "table"), f"{target.key} takes {target.takes.value}, which no table can give")
     if not isinstance(entries, Mapping) or not entries:
         raise _Wrong((*at, "table"), "must have entries, as in PLACED: checkout")
     found = tuple((name, _meant(value, (*at, "table", name), target)) for name, value in entries.items())
@@ -361,8 +372,10 @@ def _meant(given: Any, at: KeyPath, target: Target) -> str:
     if target.takes is Takes.FLAG:
         return _choice(given, at, ("true", "false"))
     text = _text(given, at)
-    if target.takes in (Takes.AMOUNT, Takes.QUANTITY, Takes.COUNT) and not _is_number(text):
+    if target.takes in (Takes.AMOUNT, Takes.QUANTITY) and not _is_number(text):
         raise _Wrong(at, "must be a number")
+    if target.takes is Takes.COUNT and not text.isdecimal():
+        raise _Wrong(at, "must be a whole number")
     return text
 
 
@@ -373,7 +386,7 @@ def _call(given: Any, arguments: Any, at: KeyPath) -> Call:
     module, _, function = name.rpartition(".")
     try:
         called = getattr(import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever somebody's module does when it is loaded
         why = f"cannot be imported ({type(error).__name__}); write it as package.module.function"
         raise _Wrong((*at, "python"), why) from None
     if not callable(called):
@@ -395,6 +408,8 @@ def _rule(given: Any, at: KeyPath) -> tuple[SkipReason, Condition]:
 
 
 def _condition(given: Any, at: KeyPath) -> Condition:
+    if len(at) > _DEEPEST:
+        raise _Wrong(at[:_DEEPEST], "is nested too deeply")
     match given:
         case str():
             return IsTrue(_path(given, at))

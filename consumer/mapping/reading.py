@@ -99,6 +99,20 @@ def amount(value: Any, scale: int | None, path: str, problems: list[str]) -> Dec
     return _bounded(Decimal(value).scaleb(-scale), path, problems)
 
 
+def counted(value: Any, scale: int | None, path: str, problems: list[str]) -> Decimal | None:
+    """The same of an amount that counts such units in whatever type: of text, too, `1999` is 19.99 EUR."""
+    number = quantity(value, path, problems)
+    if number is None:
+        return None
+    if scale is None:
+        refuse(path, "counts the smallest units of a currency, and there is none", problems)
+        return None
+    if number != number.to_integral_value():
+        refuse(path, "has a fraction, and is said to count whole units", problems)
+        return None
+    return _bounded(number.scaleb(-scale), path, problems)
+
+
 def quantity(value: Any, path: str, problems: list[str]) -> Decimal | None:
     """How many or how much, finite and below 10**15; whole numbers are what they are."""
     if value is None:
@@ -217,7 +231,7 @@ def match(value: Any, name: str, wanted: str, path: str, problems: list[str]) ->
 
 
 def every(value: Any, step: Callable[[Any], Any], path: str, problems: list[str]) -> list[Any] | None:
-    """What the rest of a path finds in each item of an array."""
+    """What the rest of a path finds in each item of an array, without what is null."""
     if not isinstance(value, list):
         if value is not None:
             _note(value, "an array", path, problems)
@@ -226,7 +240,7 @@ def every(value: Any, step: Callable[[Any], Any], path: str, problems: list[str]
     for each in value:
         inner = step(each)
         found += inner if isinstance(inner, list) else [inner]
-    return found
+    return [each for each in found if each is not None]
 
 
 def records(value: Any, path: str, problems: list[str]) -> list[dict[str, Any]]:

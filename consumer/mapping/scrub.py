@@ -13,6 +13,7 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 
 CLICK_ID_PARAMETER = "epik"  # API v5: ConversionEventsUserDataProperties.click_id
 _EMAIL = re.compile(r"[^\s@]@[^\s@]")
+_ADDRESS = re.compile(r"[^\s@]@[^\s@.]+\.[^\s@.]")
 _PHONE = re.compile(
     r"""
       (?:\+|00)[\s\d()./-]{7,}      # international
@@ -58,13 +59,18 @@ def looks_personal(text: str) -> bool:
 
     National numbers within a text look like article numbers, dates and prices.
     """
-    return holds_contact(text) or _PHONE.fullmatch(text.strip()) is not None
+    return (
+        ("@" in text and _EMAIL.search(text) is not None)
+        or _PHONE.fullmatch(text.strip()) is not None
+        or holds_contact(text)
+    )
 
 
 def holds_contact(text: str) -> bool:
-    """The same of an id, among which a national telephone number cannot be told from an order's."""
+    """The same of an id, in which an `@` alone, as in `A-1001@de`, is no address, and digits alone are no telephone
+    number."""
     return (
-        ("@" in text and _EMAIL.search(text) is not None)
+        ("@" in text and _ADDRESS.search(text) is not None)
         or ("+" in text and _INTERNATIONAL_PHONE.search(text) is not None)
         or ("eyJ" in text and _TOKEN.search(text) is not None)
     )

@@ -19,6 +19,8 @@ class Takes(StrEnum):
     TEXT = "text"
     TEXTS = "one text or several"
     CHOICE = "one of a few words"
+    WORD = "a word"
+    """What a table is asked for; no target takes it."""
     FLAG = "yes or no"
     COUNT = "a whole number"
     AMOUNT = "an amount of money"
@@ -36,7 +38,8 @@ class Target:
     name: str
     takes: Takes
     is_vital: bool = False
-    """Does it feed money, currency, ids, time or consent? Records without its paths are not guessed at."""
+    """Does it feed money, currency, ids, time or consent, or decide to whom an event goes? Records without its paths
+    are not guessed at."""
     choices: tuple[str, ...] = ()
 
     @property
@@ -87,7 +90,9 @@ SKIP = "skip"
 _TOP = (
     Target("", "event_name", Takes.CHOICE, is_vital=True, choices=(*sorted(EVENT_NAMES | NEWER_EVENT_NAMES), SKIP)),
     Target("", "event_time", Takes.TIME, is_vital=True),
-    Target("", "action_source", Takes.CHOICE, choices=("web", "app_ios", "app_android", "offline", SKIP)),
+    Target(
+        "", "action_source", Takes.CHOICE, is_vital=True, choices=("web", "app_ios", "app_android", "offline", SKIP)
+    ),
     Target("", "event_source_url", Takes.TEXT),
     Target("", "landing_url", Takes.TEXT),
     Target("", "language", Takes.TEXT),
@@ -99,8 +104,8 @@ _EVENT_ID = (
     Target("event_id", "own", Takes.TEXT, is_vital=True),
 )
 _ROUTING = (
-    Target("routing", "merchant_id", Takes.TEXT),
-    Target("routing", "ad_account_id", Takes.TEXT),
+    Target("routing", "merchant_id", Takes.TEXT, is_vital=True),
+    Target("routing", "ad_account_id", Takes.TEXT, is_vital=True),
 )
 _CONSENT = (
     Target("consent", "advertising", Takes.CHOICE, is_vital=True, choices=("granted", "denied")),

@@ -44,56 +44,75 @@ class Walker:
         self, variable: str, shape: Shape, step: Field | Item | Match, before: str, *, is_optional: bool
     ) -> tuple[str, Shape] | None:
         """The expression for one step further, and its shape; None if the schema knows no such step."""
-        at = f"{before!r}, problems"
-        if not isinstance(step, Field):
-            inner = shape.item()
-            if inner is None:
-                self.no_array(variable, shape, before)
-                return None
-            match step:
-                case Item(number):
-                    return f"item({variable}, {number!r}, {at})", inner.optional()
-                case Match(name, value):
-                    return f"match({variable}, {name!r}, {value!r}, {at})", inner.optional()
-        inner = shape.field(step.name)
-        if inner is None:
-            self._unknown(before, step, shape, is_optional=is_optional)
-            if not shape.kinds & _HOLDS_FIELDS:
-                self._draft.function.line(f"member({variable}, {step.name!r}, {at})")  # notes what there is instead
+        following = self._following(shape, step, before, is_optional=is_optional)
+        if following is None:
+            asked = shape.kinds - {Kind.NULL}
+            if asked and not asked & (_HOLDS_FIELDS if isinstance(step, Field) else {Kind.LIST}):
+                self._draft.function.line(_call(step, variable, before))  # notes what there is instead
             return None
-        if not shape.kinds <= {Kind.RECORD, Kind.MAP, Kind.NULL}:
-            return f"member({variable}, {step.name!r}, {at})", inner.optional()
+        if not isinstance(step, Field):
+            return _call(step, variable, before), following.optional()
+        if not shape.kinds <= {*_HOLDS_FIELDS, Kind.NULL}:
+            return _call(step, variable, before), following.optional()
         is_sure = shape.kinds <= {Kind.RECORD, Kind.NULL} and shape.is_one_record
         found = f"{variable}[{step.name!r}]" if is_sure else f"{variable}.get({step.name!r})"
-        return (unless_none(variable, found), inner.optional()) if shape.is_optional else (found, inner)
+        return (unless_none(variable, found), following.optional()) if shape.is_optional else (found, following)
+
+    def _following(self, shape: Shape, step: Field | Item | Match, before: str, *, is_optional: bool) -> Shape | None:
+        """What may stand one step further; None, and a finding, if the schema knows no such step."""
+        if isinstance(step, Field):
+            inner = shape.field(step.name)
+            if inner is None:
+                self._unknown(before, step.name, shape, is_optional=is_optional)
+            return inner
+        item = shape.item()
+        if item is None:
+            self._draft.findings.unreadable(f"{before}: {words(shape.kinds)}, and no array")
+        elif isinstance(step, Match):
+            asked = item.field(step.name)
+            if asked is None:
+                self._unknown(f"{before}[]", step.name, item, is_optional=is_optional)
+                return None
+            if not asked.kinds & {Kind.TEXT}:
+                self._draft.findings.unreadable(f"{before}[].{step.name}: {words(asked.kinds)}, and no text to find")
+                return None
+        return item
 
     def _every(
         self, variable: str, shape: Shape, rest: Sequence[Step], before: str, *, is_optional: bool
     ) -> tuple[str, Shape]:
-        """What the rest of a path finds in each item of an array, as one array."""
-        inner = shape.item()
-        if inner is None:
+        """What the rest of a path finds in each item of an array, as one array; none of it is null."""
+        if shape.item() is None:
             self.no_array(variable, shape, before)
             return "None", NULL
-        expression = "each"
-        at = f"{f'{before}[]'!r}, problems"
-        for step in rest:
-            following = inner.field(step.name) if isinstance(step, Field) else inner.item()
+        found = self._of_each(variable, shape, rest, before, is_optional=is_optional)
+        if found is None:
+            return "None", NULL
+        expression, one = found
+        return self._draft.function.assign(expression), one.present().listed()
+
+    def _of_each(
+        self, array: str, shape: Shape, rest: Sequence[Step], before: str, *, is_optional: bool
+    ) -> tuple[str, Shape] | None:
+        """An expression for it, and the shape of one that is found: arrays within are laid out flat."""
+        inner = shape.item()
+        if inner is None:
+            self._draft.findings.unreadable(f"{before}: {words(shape.kinds)}, and no array")
+            return None
+        expression, here = "each", f"{before}[]"
+        for number, step in enumerate(rest):
+            if isinstance(step, Every):
+                nested = self._of_each(expression, inner, rest[number + 1 :], here, is_optional=is_optional)
+                if nested is None:
+                    return None
+                expression, inner = nested
+                break
+            following = self._following(inner, step, here, is_optional=is_optional)
             if following is None:
-                self._unknown(f"{before}[]", step, inner, is_optional=is_optional)
-                return "None", NULL
-            inner = following
-            match step:
-                case Field(name):
-                    expression = f"member({expression}, {name!r}, {at})"
-                case Item(number):
-                    expression = f"item({expression}, {number!r}, {at})"
-                case Match(name, value):
-                    expression = f"match({expression}, {name!r}, {value!r}, {at})"
-                case Every():
-                    pass  # arrays within are laid out flat
-        found = f"every({variable}, lambda each: {expression}, {before!r}, problems)"
-        return self._draft.function.assign(found), inner.listed()
+                return None
+            expression, inner = _call(step, expression, here), following
+        items = inner.item() if inner.kinds <= {Kind.LIST, Kind.NULL} else None
+        return f"every({array}, lambda each: {expression}, {before!r}, problems)", items or inner
 
     def no_array(self, variable: str, shape: Shape, text: str) -> None:
         """Note that there is no array where one is asked for, now and for each record."""
@@ -102,15 +121,26 @@ class Walker:
         self._draft.findings.unreadable(f"{text}: {words(shape.kinds)}, and no array")
         self._draft.function.line(f"records({variable}, {text!r}, problems)")  # notes what there is instead
 
-    def _unknown(self, before: str, step: Step, shape: Shape, *, is_optional: bool) -> None:
+    def _unknown(self, before: str, name: str, shape: Shape, *, is_optional: bool) -> None:
         findings = self._draft.findings
-        here = f"{before}{step}" if before else str(step).removeprefix(".")
-        if not isinstance(step, Field) or not shape.kinds & _HOLDS_FIELDS:
+        here = f"{before}{Field(name)}" if before else str(Field(name)).removeprefix(".")
+        if not shape.kinds & _HOLDS_FIELDS:
             findings.unreadable(f"{here}: {words(shape.kinds)} has no such thing")
         elif not is_optional:
-            near = get_close_matches(step.name, shape.names, n=1)
+            near = get_close_matches(name, shape.names, n=1)
             hint = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(shape.names)}"
             findings.absent(f"{here}: the schema has no such field; {hint}")
+
+
+def _call(step: Field | Item | Match, expression: str, before: str) -> str:
+    at = f"{before!r}, problems"
+    match step:
+        case Field(name):
+            return f"member({expression}, {name!r}, {at})"
+        case Item(number):
+            return f"item({expression}, {number!r}, {at})"
+        case Match(name, value):
+            return f"match({expression}, {name!r}, {value!r}, {at})"
 
 
 def words(kinds: frozenset[Kind]) -> str:

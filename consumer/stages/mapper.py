@@ -96,7 +96,14 @@ class Mapper:
     def compile(self, mapping: MappingFile, schema: RecordSchema | None) -> Compiled:
         """A mapping for the records of a schema, under this configuration; without one, for whatever may come."""
         shape = ANYTHING if schema is None else Shape(schema.definition, schema.named)
-        return compile_mapping(mapping, shape, settings=self._settings, unit=self._unit, allowed=self._read)
+        return compile_mapping(
+            mapping,
+            shape,
+            settings=self._settings,
+            unit=self._unit,
+            allowed=self._read,
+            needs_categories=self._redaction is not None,
+        )
 
     def _plan(self, topic: str, decoded: Decoded) -> _Plan:
         """What becomes of all records of this schema: learnt once, at the first of them."""

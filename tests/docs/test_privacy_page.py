@@ -68,7 +68,7 @@ def test_what_redaction_leaves_out_is_told() -> None:
     (line,) = (line for line in section(TEXT, "Redaction").splitlines() if line.startswith("| Left out |"))
 
     of_the_event, of_a_line = (names_in(part) for part in line.split("in `contents`:"))
-    assert sorted(of_the_event) == sorted((*redaction._OF_THE_EVENT, *redaction._OF_CUSTOM_DATA))
+    assert sorted(of_the_event) == sorted((*redaction._OF_THE_EVENT, *redaction._OF_CUSTOM_DATA, *redaction._OF_AN_APP))
     assert tuple(of_a_line) == redaction._OF_A_LINE
 
 

@@ -43,9 +43,9 @@ def publish(world: World, children: Children, folder: Path, schema: dict[str, An
     write_mapping(folder)
 
 
-def settings(world: World) -> dict[str, str]:
+def settings(world: World, **others: object) -> dict[str, str]:
     """The orders name no merchant, so all go to one account."""
-    return world.environment(routing__table={}, routing__default_ad_account_id="549700000000000001")
+    return world.environment(routing__table={}, routing__default_ad_account_id="549700000000000001", **others)
 
 
 def started(world: World, children: Children, name: str) -> Child:
@@ -85,14 +85,17 @@ def test_records_of_a_schema_without_a_vital_field_wait_for_a_mapping_that_fits(
     assert sorted(event.event["event_id"] for event in world.record()) == sorted(ids(0) | ids(1_000)), "each once"
 
 
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_topics_are_found_by_a_pattern_also_those_that_come_later(
-    world: World, children: Children, tmp_path: Path
+    world: World, children: Children, tmp_path: Path, protocol: str
 ) -> None:
     stem = world.topics["orders"]
     file = tmp_path / "patterns.yaml"
-    file.write_text(json.dumps({"topics": {f"^{stem}": {"mapping": str(tmp_path / "order.yaml")}}}), encoding="utf-8")
+    file.write_text(
+        json.dumps({"topics": {f"^{stem}.*$": {"mapping": str(tmp_path / "order.yaml")}}}), encoding="utf-8"
+    )
     publish(world, children, tmp_path, SCHEMA, 0)
-    environment = settings(world) | {"CONVERSIONS_CONFIG": str(file)}
+    environment = settings(world, kafka__group_protocol=protocol) | {"CONVERSIONS_CONFIG": str(file)}
     soon = json.loads(environment["CONVERSIONS_KAFKA__PROPERTIES"]) | {"topic.metadata.refresh.interval.ms": 1_000}
     environment["CONVERSIONS_KAFKA__PROPERTIES"] = json.dumps(soon)
     consumer = children.consumer("consumer", "run", environment=environment)

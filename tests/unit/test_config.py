@@ -191,7 +191,7 @@ def test_letters_and_replays_go_where_they_are_said_to() -> None:
     rehearsal = config(pinterest={"test": True})
 
     assert settings.dead_letter_topics == ("pinterest-conversions.dead-letter", "others")
-    assert settings.own_dead_letter_topics == {"orders": "others"}
+    assert settings.own_dead_letter_topics == {"orders": "others", "visits": "pinterest-conversions.dead-letter"}
     assert settings.replay_topic == "pinterest-conversions.replay"
     assert rehearsal.dead_letter_topics == ("pinterest-conversions-test.dead-letter",)
     assert rehearsal.replay_topic == "pinterest-conversions-test.replay"

@@ -163,6 +163,16 @@ def test_anything_else_is_undecodable_and_says_what_was_found(format_: str, valu
         ("apicurio_content_id", [("apicurio.value.contentId", b"\x00\x00\x00\x07")], "has 4 bytes in place of 8"),
         ("apicurio_content_id", [("apicurio.value.globalId", b"\xff" * 8)], "no registry gives"),
         ("apicurio_content_id", [("apicurio.value.encoding", b"JSON")], "not BINARY"),
+        (
+            "apicurio_content_id",
+            [("apicurio.value.artifactId", b"orders")],
+            "header `apicurio.value.artifactId`",
+        ),
+        (
+            "apicurio_global_id",
+            [("apicurio.value.contentHash", b"x" * 32)],
+            "header `apicurio.value.contentHash`",
+        ),
     ],
 )
 def test_a_header_that_names_no_schema_is_undecodable_whatever_the_value_is(

@@ -41,7 +41,7 @@ def told_of(gaps: Gaps, *pictures: tuple[float, int], is_last: bool = False) -> 
 def test_a_gap_is_a_loss_where_nothing_else_makes_gaps(
     facts: Facts, transactional: tuple[str, ...], level: str | None, missing: int
 ) -> None:
-    gaps = Gaps(lambda _: facts, transactional)
+    gaps = Gaps(lambda _: facts, lambda topic: topic in transactional)
 
     lines = told_of(gaps, (0, 2))
 
@@ -50,7 +50,7 @@ def test_a_gap_is_a_loss_where_nothing_else_makes_gaps(
 
 
 def test_it_is_told_where_and_how_many() -> None:
-    lines = told_of(Gaps(lambda _: PLAIN, ()), (0, 2))
+    lines = told_of(Gaps(lambda _: PLAIN, lambda _: False), (0, 2))
 
     assert lines == [
         {
@@ -65,7 +65,7 @@ def test_it_is_told_where_and_how_many() -> None:
 
 
 def test_the_first_is_told_at_once_and_then_at_most_once_a_minute_of_all_since() -> None:
-    gaps = Gaps(lambda _: PLAIN, ())
+    gaps = Gaps(lambda _: PLAIN, lambda _: False)
 
     lines = told_of(gaps, (0, 2), (1, 2), (2, 3), (59, 7), (60, 7), (61, 8), (119, 8), (120, 8), (500, 8))
 
@@ -74,7 +74,7 @@ def test_the_first_is_told_at_once_and_then_at_most_once_a_minute_of_all_since()
 
 
 def test_what_was_held_back_is_told_at_the_end() -> None:
-    gaps = Gaps(lambda _: PLAIN, ())
+    gaps = Gaps(lambda _: PLAIN, lambda _: False)
     told_of(gaps, (0, 2))
 
     lines = told_of(gaps, (1, 5), is_last=True)
@@ -83,7 +83,7 @@ def test_what_was_held_back_is_told_at_the_end() -> None:
 
 
 def test_partitions_do_not_silence_each_other() -> None:
-    gaps = Gaps(lambda _: PLAIN, ())
+    gaps = Gaps(lambda _: PLAIN, lambda _: False)
     told_of(gaps, (0, 2))
 
     with capture_logs() as lines:
@@ -94,7 +94,7 @@ def test_partitions_do_not_silence_each_other() -> None:
 
 def test_gaps_found_before_the_brokers_answered_are_told_when_they_do() -> None:
     said: dict[str, TopicFacts] = {}
-    gaps = Gaps(said.get, ())
+    gaps = Gaps(said.get, lambda _: False)
     assert told_of(gaps, (0, 2)) == []
 
     said["orders"] = PLAIN
@@ -104,10 +104,10 @@ def test_gaps_found_before_the_brokers_answered_are_told_when_they_do() -> None:
 
 
 def test_gaps_that_no_broker_explained_until_the_end_are_told_all_the_same() -> None:
-    lines = told_of(Gaps(lambda _: None, ()), (0, 2), is_last=True)
+    lines = told_of(Gaps(lambda _: None, lambda _: False), (0, 2), is_last=True)
 
     assert [(line["log_level"], line["offsets"]) for line in lines] == [("warning", 2)]
 
 
 def test_where_there_are_none_nothing_is_told() -> None:
-    assert told_of(Gaps(lambda _: PLAIN, ()), (0, 0), (100, 0), is_last=True) == []
+    assert told_of(Gaps(lambda _: PLAIN, lambda _: False), (0, 0), (100, 0), is_last=True) == []

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,6 +168,20 @@ def test_without_credentials_it_is_unreachable_and_nobody_is_asked(
 
     assert "NoCredentialsError" in detail_of(fetched(glue.url))
     assert glue.targets == []
+
+
+def test_a_file_of_credentials_that_cannot_be_read_is_waited_for(
+    glue: FakeGlue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::000000000000:role/none")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "made-up"))
+
+    detail = detail_of(fetched(glue.url))
+
+    assert "FileNotFoundError" in detail
+    assert "made-up" not in detail
 
 
 def test_an_address_that_is_none_is_refused_and_not_repeated() -> None:

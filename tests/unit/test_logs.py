@@ -99,6 +99,7 @@ def test_warnings_are_lines_too(logs: Logs) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("default")
+        logging.captureWarnings(False)  # another test may have left it on, and pytest has undone what that does
         logging.captureWarnings(True)
         warnings.warn("old spelling", DeprecationWarning, stacklevel=1)
 

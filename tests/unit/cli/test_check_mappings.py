@@ -8,25 +8,30 @@ from typing import Any
 
 import pytest
 
-from consumer.cli.check_mappings import mapping_findings
+from consumer.cli.check_mappings import mapping_findings, subject_findings
 from consumer.cli.findings import Finding, Grade
 from consumer.config import Config
-from tests.unit.mapping.foreign import MAPPING, NAME, RECORD, schema_without, write_mapping
+from consumer.errors import ConfigError
+from tests.unit.mapping.foreign import MAPPING, NAME, RECORD, SCHEMA, schema_without, write_mapping
 
 EXPECT = {"event": {"event_id": "acme:1001", "custom_data": {"value": "12.30", "currency": "EUR"}}}
 
 
-def findings(topic: dict[str, Any]) -> list[Finding]:
-    config = Config.model_validate(
+def config_of(topics: dict[str, Any], **sections: Any) -> Config:
+    return Config.model_validate(
         {
             "kafka": {"bootstrap_servers": "127.0.0.1:9092"},
             "schema_registry": {"url": "http://127.0.0.1:8081"},
             "dedup": {"browser_tag": "absent"},
             "routing": {"default_ad_account_id": "549000000001"},
-            "topics": {"bus": topic},
+            "topics": topics,
+            **sections,
         }
     )
-    return list(mapping_findings(config))
+
+
+def findings(topic: dict[str, Any], **sections: Any) -> list[Finding]:
+    return list(mapping_findings(config_of({"bus": topic}, **sections)))
 
 
 def of_grade(found: list[Finding], grade: Grade) -> list[str]:
@@ -81,6 +86,69 @@ def test_a_mapping_by_which_nobody_could_be_known_fails(tmp_path: Path) -> None:
     (told,) = of_grade(findings({"mapping": str(file)}), Grade.FAIL)
 
     assert "no record can have what Pinterest needs to know a person by" in told
+
+
+SENSITIVE = {"redact_when": ["Health*"]}
+
+
+@pytest.mark.parametrize(
+    ("goods", "told"),
+    [
+        ("lines: {each: goods, item_name: name}", "`lines` tell what was bought, and no `item_category`"),
+        ("event_source_url: mail", "goods are told of, and neither `lines.item_category` nor `content_category`"),
+    ],
+)
+def test_where_goods_may_be_sensitive_a_mapping_must_tell_their_category(tmp_path: Path, goods: str, told: str) -> None:
+    schema = {**SCHEMA, "fields": [*SCHEMA["fields"], {"name": "more", "type": ["null", "string"], "default": None}]}
+    goods = goods.replace("goods", "more")
+    file = write_mapping(tmp_path, f"{MAPPING}{goods}\n", schema)
+
+    with_it = of_grade(findings({"mapping": str(file)}, privacy=SENSITIVE), Grade.FAIL)
+
+    assert any(told in text for text in with_it)
+    assert not any(told in text for text in of_grade(findings({"mapping": str(file)}), Grade.FAIL))
+
+
+def test_the_bundled_mappings_may_be_redacted() -> None:
+    assert {f.grade for name in ("order", "visit") for f in findings({"mapping": name}, privacy=SENSITIVE)} == {
+        Grade.OK
+    }
+
+
+def test_a_category_that_is_not_in_the_schema_fails_where_it_decides(tmp_path: Path) -> None:
+    file = write_mapping(tmp_path, MAPPING.replace("  value: goods", "  value: goods\n  content_category: kind"))
+
+    decides = of_grade(findings({"mapping": str(file)}, privacy=SENSITIVE), Grade.FAIL)
+    decides_nothing = findings({"mapping": str(file)})
+
+    assert [text.partition(": kind:")[0].rpartition(": ")[2] for text in decides] == ["custom_data.content_category"]
+    assert of_grade(decides_nothing, Grade.FAIL) == []
+
+
+@pytest.mark.parametrize("lost", [(), ("currency",)])
+def test_the_schema_that_a_topic_is_written_by_is_held_against_the_mapping_too(
+    tmp_path: Path, lost: tuple[str, ...]
+) -> None:
+    written = tmp_path / "written.avsc"
+    written.write_text(json.dumps(schema_without(*lost)), encoding="utf-8")
+    topic = {"mapping": str(write_mapping(tmp_path)), "wire_format": "avro", "schema_file": str(written)}
+
+    failed = of_grade(findings(topic), Grade.FAIL)
+
+    assert bool(failed) is bool(lost)
+
+
+def test_a_subject_of_a_patterns_topic_is_known(tmp_path: Path) -> None:
+    topics = {r"^shop\..*$": {"mapping": str(write_mapping(tmp_path))}}
+    lenient = tmp_path / "lenient.avsc"
+    odd = {"name": "odd", "type": "int", "default": "x"}
+    lenient.write_text(json.dumps({**SCHEMA, "fields": [*SCHEMA["fields"], odd]}), encoding="utf-8")
+
+    (found,) = subject_findings(config_of(topics), "shop.de-value", lenient)
+
+    assert found.grade is Grade.OK
+    with pytest.raises(ConfigError, match="no configured topic has records of"):
+        subject_findings(config_of(topics), "other-value", lenient)
 
 
 def test_a_mapping_that_names_no_schema_cannot_be_checked(tmp_path: Path) -> None:

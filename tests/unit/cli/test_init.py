@@ -550,3 +550,11 @@ def test_optional_fields_without_default_are_null_in_an_example(tmp_path: Path) 
     record = example_of(out)["record"]
     assert (record["note"], record["tags"], record["scores"]) == (None, {}, [])
     assert failures(out) == []
+
+
+def test_a_cut_over_of_no_account_is_refused(tmp_path: Path) -> None:
+    said = [*ANSWERS["warehouse"], "--tag", "absent", "--account", "berlin=none", "--cut-over", "2026-12-01T00:00:00Z"]
+
+    problems = problems_of(run(tmp_path, SCHEMAS["warehouse"], "--yes", *said))
+
+    assert problems == ["--cut-over: is of an ad account, and every merchant is `none`; say `no`"]

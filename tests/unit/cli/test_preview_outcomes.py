@@ -35,6 +35,11 @@ def test_an_event_of_an_account_in_test_is_known(sections: dict[str, Any]) -> No
     assert sent(an_order(), **sections).is_test
 
 
+def test_an_event_of_an_account_on_hold_is_known() -> None:
+    assert sent(an_order(), ad_accounts={ACCOUNT: {"mode": "hold"}}).is_on_hold
+    assert not sent(an_order()).is_on_hold
+
+
 def test_its_age_is_that_at_which_it_was_written() -> None:
     written = NOW - timedelta(days=30)
     order = an_order(occurred_at=written, placed_at=written)

@@ -21,7 +21,7 @@ from consumer.records import DeadLetterReason, Decoded, Incompatible, Invalid, S
 from tests.harness.arbitrary import bounded, configurations, damaged
 from tests.harness.planted import Person, people, records_about, values_about
 from tests.unit.cli.preview_builders import record_of, sent
-from tests.unit.mapping.builders import a_config, a_visit, an_order
+from tests.unit.mapping.builders import ACCOUNT, a_config, a_visit, an_order
 
 
 def report_of(counts: Counts, **changes: Any) -> Report:
@@ -88,6 +88,15 @@ def test_events_of_which_pinterest_records_nothing_are_told_below_the_others() -
     assert block(text, "Outcome")[1:] == [
         "sent                                       2  100.0 %",
         "  of these in test: account_in_test        1   50.0 %",
+    ]
+
+
+def test_events_that_would_wait_are_told_below_the_others() -> None:
+    text = as_text(report_of(counted(sent(an_order()), sent(an_order(), ad_accounts={ACCOUNT: {"mode": "hold"}}))))
+
+    assert block(text, "Outcome")[1:] == [
+        "sent                                       2  100.0 %",
+        "  of these waiting: account on hold        1   50.0 %",
     ]
 
 

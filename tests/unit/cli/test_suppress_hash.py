@@ -38,6 +38,7 @@ def hash_of(text: str) -> str:
     [
         (["--kind", "email"], "Ada@Example.com\n\nben@example.com", ["ada@example.com", "ben@example.com"]),
         (["--kind", "email"], "Ada@Example.com\r\n", ["ada@example.com"]),
+        (["--kind", "external-id"], "\ufeffK-1\r\nK-2", ["K-1", "K-2"]),
         (["--kind", "phone"], "+49 30 901820\n", ["4930901820"]),
         (["--kind", "phone", "--country", "DE"], "030 901820\n+1 415 555 2671\n", ["4930901820", "14155552671"]),
         (["--kind", "external-id"], "K-7\nk-7\n", ["K-7", "k-7"]),
@@ -77,7 +78,7 @@ def test_its_lines_suppress(arguments: list[str], given: str, tmp_path: Path) ->
         (["--kind", "phone"], "030 901820\n", [1]),
         (["--kind", "phone", "--country", "DE"], "secret-word\n", [1]),
         (["--kind", "external-id"], "null\n", [1]),
-        (["--kind", "email"], b"\xff\xfe\n", [1]),
+        (["--kind", "email"], b"\xff\xf0\n", [1]),
     ],
 )
 def test_where_one_line_is_none_nothing_is_printed_and_nothing_repeated(
@@ -105,3 +106,10 @@ def test_of_very_many_the_first_are_told() -> None:
 def test_a_country_must_be_one_and_be_asked_for() -> None:
     assert "is no country" in problems_of("--kind", "phone", "--country", "nowhere", given="1\n")[0]
     assert "leave it out" in problems_of("--kind", "email", "--country", "DE", given="1\n")[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_table_of_another_encoding_is_refused(encoding: str) -> None:
+    assert problems_of("--kind", "external-id", given="\ufeffK-1".encode(encoding)) == [
+        "standard input is UTF-16; save it as UTF-8"
+    ]

@@ -241,6 +241,139 @@ def test_ids_may_be_numbers_beside_arrays_of_texts(tmp_path: Path) -> None:
     assert (person.phones, person.partner_id, problems) == (["030 1"], "1001", [])
 
 
+KEPT = record("Kept", mail=["null", "string"], mails=listed("string"))
+BOXES = listed(record("Box", kept=["null", KEPT], items=["null", listed(["null", record("Thing", mail="string")])]))
+MAIL, OTHER = "a@b.example", "c@d.example"
+
+
+@pytest.mark.parametrize("knows_schema", [True, False], ids=["by its schema", "whatever comes"])
+@pytest.mark.parametrize(
+    ("path", "boxes", "found"),
+    [
+        ("boxes[*].kept.mail", [{"kept": None}, {"kept": {"mail": None}}, {"kept": {"mail": MAIL}}], [MAIL]),
+        ("boxes[*].kept.mails[0]", [{"kept": {"mails": []}}, {"kept": {"mails": [MAIL]}}], [MAIL]),
+        ("boxes[*].kept.mails", [{"kept": {"mails": [MAIL, OTHER]}}], [MAIL, OTHER]),
+        (
+            "boxes[*].items[*].mail",
+            [{"items": None}, {"items": [None, {"mail": MAIL}]}, {"items": [{"mail": OTHER}]}],
+            [MAIL, OTHER],
+        ),
+    ],
+)
+def test_of_every_item_what_is_absent_is_left_out(
+    tmp_path: Path, path: str, boxes: list[dict[str, Any]], found: list[str], *, knows_schema: bool
+) -> None:
+    text = MAPPING.replace("  country: country", f'  country: country\n  external_id: "{path}"')
+    whole = [{"kept": None, "items": None} | box for box in boxes]
+    made = (
+        compiled(tmp_path, text=text, boxes=BOXES)
+        if knows_schema
+        else compile_mapping(_read(tmp_path, text), ANYTHING, settings={"events.checkout_on": "PLACED"})
+    )
+    problems: list[str] = []
+
+    person = made.person(ROW | {"boxes": whole}, {"op": "u"}, problems)
+
+    assert (person.external_ids, problems, made.findings) == (found, [], ())
+
+
+def test_lines_may_lie_in_arrays_of_arrays(tmp_path: Path) -> None:
+    text = MAPPING.replace("each: items", 'each: "parcels[*].items"')
+    parcels = listed(record("Parcel", items=["null", AFTER["items"]]))
+    made = compiled(tmp_path, text=text, parcels=parcels, items=...)
+    problems: list[str] = []
+
+    matter = made.matter(ROW | {"parcels": [{"items": ROW["items"]}, {"items": None}]}, {"op": "u"}, problems)
+
+    assert (len(matter.lines), problems, made.findings) == (1, [], ())
+
+
+@pytest.mark.parametrize("note", [{"key": "string", "value": "string"}, {"name": "long", "value": "string"}])
+def test_what_is_searched_for_must_be_a_field_of_text(tmp_path: Path, note: dict[str, str]) -> None:
+    text = MAPPING.replace("{path: accepts,", '{path: "notes[name=consent].value",')
+
+    found = compiled(tmp_path, text=text, notes=listed(record("Note", **note))).findings
+
+    assert {finding.target: finding.is_vital for finding in found}["consent.advertising"]
+
+
+def test_consent_that_conditions_ask_for_is_vital_in_a_list_too(tmp_path: Path) -> None:
+    rule = '  advertising: {path: accepts, table: {"true": granted, "false": denied}}'
+    rules = (
+        "  advertising:\n"
+        "    - {when: {path: scopes, has: ads}, then: {constant: granted}}\n"
+        "    - {when: {path: scopes, present: true}, then: {constant: denied}}"
+    )
+
+    findings = compiled(tmp_path, text=MAPPING.replace(rule, rules)).findings
+
+    assert [(finding.target, finding.is_vital) for finding in findings] == [("consent.advertising", True)]
+
+
+@pytest.mark.parametrize("knows_schema", [True, False], ids=["by its schema", "whatever comes"])
+@pytest.mark.parametrize(
+    ("kind", "cents", "value"),
+    [("long", 1999, "19.99"), ("string", "1999", "19.99"), ("double", 1999.0, "19.99"), ("string", "19.99", None)],
+)
+def test_a_unit_that_is_said_counts_whatever_the_type(
+    tmp_path: Path, kind: str, cents: Any, value: str | None, *, knows_schema: bool
+) -> None:
+    made = (
+        compiled(tmp_path, cents=kind)
+        if knows_schema
+        else compile_mapping(_read(tmp_path, MAPPING), ANYTHING, settings={"events.checkout_on": "PLACED"})
+    )
+    problems: list[str] = []
+
+    matter = made.matter(ROW | {"currency": "EUR", "cents": cents}, {"op": "u"}, problems)
+
+    assert matter.value == (None if value is None else Decimal(value))
+    assert (problems == []) is (value is not None)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "target"),
+    [
+        ("{path: cents, unit: minor}", "cents", "custom_data.value"),
+        ("{path: created, zone: Europe/Berlin}", "created", "event_time"),
+        ("landing_url:", "language: contacts\nlanding_url:", "language"),
+        ("  country: country", "  country: country\n  ph: contacts", "user_data.ph"),
+    ],
+)
+def test_what_could_never_be_read_is_told_beforehand(tmp_path: Path, was: str, becomes: str, target: str) -> None:
+    found = compiled(tmp_path, text=MAPPING.replace(was, becomes)).findings
+
+    assert [(finding.target, finding.is_vital) for finding in found] == [(target, True)]
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+def test_a_table_may_ask_the_first_of_several_booleans(tmp_path: Path, *, accepts: bool) -> None:
+    text = MAPPING.replace("{path: accepts,", "{first: [opted, accepts],")
+    made = compiled(tmp_path, text=text, opted=["null", "boolean"])
+
+    said = made.circumstances(ROW | {"opted": None, "accepts": accepts}, {"op": "u"}, [])
+
+    assert (said.consent, made.findings) == ("granted" if accepts else "denied", ())
+
+
+def test_a_time_may_be_put_together_of_two_fields(tmp_path: Path) -> None:
+    text = MAPPING.replace("{path: created, zone: Europe/Berlin}", '{template: "{day}T{hour}Z"}')
+    made = compiled(tmp_path, text=text, day="string", hour="string")
+
+    said = made.circumstances(ROW | {"day": "2026-07-01", "hour": "10:00"}, {"op": "u"}, [])
+
+    assert said.event_time_ms == int(datetime(2026, 7, 1, 10, 0, tzinfo=UTC).timestamp()) * 1_000
+
+
+def test_facts_of_a_device_may_come_from_anywhere(tmp_path: Path) -> None:
+    facts = "{model: d.model, os_version: $.op, os_family: {constant: ios}, cpu_cores: {constant: 4}}"
+    made = compiled(tmp_path, text=f"{MAPPING}device_info: {facts}\n", d=["null", record("D", model="string")])
+
+    found = made.surroundings(ROW | {"d": None}, {"op": "u"}, []).device
+
+    assert found == {"os_version": "u", "os_family": "ios", "cpu_cores": 4}
+
+
 @pytest.mark.parametrize(
     ("written", "row", "found"),
     [

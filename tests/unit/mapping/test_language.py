@@ -57,6 +57,10 @@ def test_the_bundled_mappings_are_written_in_it(name: BundledName) -> None:
         pytest.param("created", "cre..ated", "5: event_time: cannot be read as a path at character 4", id="no path"),
         pytest.param("{number}", "{number?}", "must need at least one of its values", id="an id for everybody"),
         pytest.param("{number}", "{number", "must have paths in braces", id="an open brace"),
+        pytest.param("event_time: created", "event_time: {path: created, table: {a: b}}", "no table can", id="a time"),
+        pytest.param("event_time: created", "event_time: {setting: events.checkout_on}", "a setting is text", id="c"),
+        pytest.param("value: price", "value:", "custom_data.value: is empty; give a path", id="nothing"),
+        pytest.param("user_data:", "app_info: {install_time: {constant: 1.5}}\nuser_data:", "a whole number", id="d"),
         pytest.param(
             "  currency: currency\n", "", "custom_data.currency: must be said where there are amounts", id="c"
         ),

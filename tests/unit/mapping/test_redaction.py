@@ -151,3 +151,23 @@ def test_redacting_leaves_nothing_behind_that_is_empty() -> None:
 def test_a_blank_pattern_is_refused(patterns: list[str]) -> None:
     with pytest.raises(ValidationError):
         a_config(privacy={"redact_when": patterns})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "category"),
+    [
+        ("Sant\u00e9*", "Sante\u0301 > Tests"),
+        ("* > Pregnancy tests", "Health >\u00a0Pregnancy  tests"),
+        ("GROSSE*", "gro\u00dfe Gr\u00f6\u00dfen"),
+    ],
+)
+def test_what_looks_the_same_is_the_same(pattern: str, category: str) -> None:
+    assert Redaction([pattern]).concerns(matter_of(category))
+
+
+def test_an_app_for_one_purpose_is_not_named() -> None:
+    event = {"custom_data": {}, "app_info": {"app_name": "Cycle", "app_version": "2"}, "app_name": "Cycle"}
+
+    redact(event)
+
+    assert event == {"custom_data": {}, "app_info": {"app_version": "2"}}
