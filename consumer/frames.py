@@ -112,7 +112,7 @@ def _read_apicurio(value: bytes, headers: Headers, kind: SchemaKind) -> Frame | 
             if len(named) != _APICURIO_HEADER_BYTES:
                 return Undecodable(f"its header `{name}` has {len(named)} bytes in place of {_APICURIO_HEADER_BYTES}")
             return _numbered(named, kind_said, 0)
-    if other := next((name for name in _APICURIO_OTHER_HEADERS if name in said), None):
+    if other := next((name for name in _APICURIO_OTHER_HEADERS if said.get(name) is not None), None):
         return Undecodable(f"names its schema by the header `{other}`, and only ids are read; have ids written")
     if value[:1] not in (b"\x00", b""):
         return _not_in("Apicurio's wire format", value)

@@ -26,7 +26,7 @@ class Glue:
     Source: AWS Glue Web API Reference, `GetSchemaVersion`.
 
     Raises:
-        ConfigError: The region or the endpoint cannot be used.
+        ConfigError: The region, the endpoint or a file of AWS credentials cannot be used.
     """
 
     kinds: ClassVar = frozenset({SchemaKind.GLUE_VERSION})
@@ -46,8 +46,9 @@ class Glue:
                 config=limits,
             )
         except (BotoCoreError, ValueError, OSError) as error:  # the texts quote what was given, or name a file
-            problem = "`glue_region` or `glue_endpoint_url` is of no use to AWS' client"
-            raise ConfigError([f"schema_registry: {problem} ({type(error).__name__})"]) from None
+            remedy = "check `glue_region`, `glue_endpoint_url` and the files that AWS credentials are read from"
+            problem = f"AWS' client cannot be made ({type(error).__name__}); {remedy}"
+            raise ConfigError([f"schema_registry: {problem}"]) from None
         self._threads = ThreadPoolExecutor(_MAX_REQUESTS, thread_name_prefix="glue")
 
     def path_of(self, ref: SchemaRef) -> str:

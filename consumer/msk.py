@@ -25,7 +25,8 @@ def token_callback(region: str) -> Callable[[str], tuple[str, float]]:
         try:
             signed, expires_ms = MSKAuthTokenProvider.generate_auth_token(region)
         except (BotoCoreError, ClientError, ValueError, AttributeError, OSError) as error:
-            # The last is how the signer meets an environment without credentials. Only its kind: texts may quote one.
+            # OSError: a file with credentials cannot be read. AttributeError is how the signer meets an environment
+            # without any. Only its kind: texts may quote one.
             remedy = "give the pod a role that may connect to the cluster, or AWS credentials"
             _log.error("msk_token_failed", error=type(error).__name__, remedy=remedy)
             raise

@@ -112,7 +112,7 @@ def _say(files: Files, found: Recognised, left: Iterable[str], *, has_example: b
     print(f"Written: {', '.join(map(str, written))}")
     print(f"Recognised by name: {len(found.targets)} targets")
     if not has_example:
-        print("No example: the schema has a type that records written as JSON cannot have.")
+        print("No example: the schema has a type that records written as JSON cannot have, or one within itself.")
     if left := list(left):
         print("\nLeft to do:")
         print("\n".join(f"  {problem}" for problem in left))

@@ -162,24 +162,30 @@ class _Inventor:
     def __init__(self, schema: dict[str, Any], wanted: Mapping[_At, Any], moment: datetime) -> None:
         self._schema, self._named, self._moment = schema, named_types(schema), moment
         self._wanted = {at: value for at, value in wanted.items() if value is not None}
+        self._around: list[int] = []
+        """Which records are being made, from the outermost to the innermost: the `id` of their schemas."""
         self._ways = {at[:size] for at in self._wanted for size in range(len(at) + 1)}
 
     def record(self) -> dict[str, Any]:
         return self._record(self._schema, ())
 
     def _record(self, schema: dict[str, Any], at: _At) -> dict[str, Any]:
-        return {
+        if id(schema) in self._around and at not in self._ways:
+            return {}  # it has no end, and lacks fields, as reading the record will say
+        self._around.append(id(schema))
+        record = {
             field["name"]: self._value(field["type"], (*at, field["name"]))
             for field in schema["fields"]
             if "default" not in field or (*at, field["name"]) in self._ways
         }
+        self._around.pop()
+        return record
 
     def _value(self, schema: Any, at: _At) -> Any:
         if isinstance(schema, list):
             branches = [branch for branch in schema if branch != "null"]
             is_null = "null" in schema and (at not in self._ways or not branches)
-            # One that is not defined elsewhere first: the other may be the record that this is a field of.
-            return None if is_null else self._value(min(branches, key=self._is_named), at)
+            return None if is_null else self._value(self._branch(branches), at)
         if isinstance(schema, str):
             return self._value(self._named[schema], at) if schema in self._named else self._simple(schema, {}, at)
         match kind := schema["type"]:
@@ -199,8 +205,12 @@ class _Inventor:
             case _:
                 return self._value(kind, at)
 
-    def _is_named(self, schema: Any) -> bool:
-        return isinstance(schema, str) and schema in self._named
+    def _branch(self, branches: list[Any]) -> Any:
+        """The first that is not one of the records around it; one that is may have no end."""
+        outside = (
+            each for each in branches if not (isinstance(each, str) and id(self._named.get(each)) in self._around)
+        )
+        return next(outside, branches[0])
 
     def _symbol(self, symbols: list[str], at: _At) -> str:
         wanted = str(self._wanted.get(at, "")).lower()

@@ -79,7 +79,8 @@ def write_draft(files: Files, records: JsonRecords, found: Recognised, answers: 
         answers: To the questions.
 
     Returns:
-        Is there an example? Not of a schema with a type that records written as JSON cannot have.
+        Is there an example? Not of a schema with a type that records written as JSON cannot have, nor of one that holds
+        itself without end.
 
     Raises:
         ConfigError: One of them cannot be written.
@@ -102,7 +103,7 @@ def write_draft(files: Files, records: JsonRecords, found: Recognised, answers: 
 
 
 def _readable(example: Example, records: JsonRecords) -> Example | None:
-    """The example, unless its schema has a type that records written as JSON cannot have."""
+    """The example, unless its schema has a type that records written as JSON cannot have, or a record without end."""
     try:
         records.record(example.record)
     except ConfigError:

@@ -47,8 +47,9 @@ class Counts:
     sent: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Events by name and action source."""
     in_test: int = 0
-    on_hold: int = 0
     """Of these, events of which Pinterest would record nothing."""
+    on_hold: int = 0
+    """Of these, events that would wait until their account's mode is another."""
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     dead_letters: Counter[DeadLetterReason] = field(default_factory=Counter)
     problems: Counter[tuple[DeadLetterReason, str]] = field(default_factory=Counter)

@@ -49,8 +49,7 @@ def command(
     lines = content.decode("utf-8-sig", "surrogateescape").split("\n")  # tables that were exported begin with a mark
     found = {number: hash_of(line) for number, line in enumerate(lines, 1) if line.strip()}
     if wrong := [number for number, digest in found.items() if digest is None]:
-        hint = "; give --country for numbers without a country code" if kind is Kind.PHONE and not country else ""
-        problems = [f"line {number}: is no {kind}{hint}" for number in wrong[:_MOST_PROBLEMS]]
+        problems = [f"line {number}: is no {kind}{_hint(kind, country)}" for number in wrong[:_MOST_PROBLEMS]]
         more = len(wrong) - len(problems)
         raise ConfigError(problems + ([f"and {more} more such lines"] if more else []))
     for digest in found.values():
@@ -64,9 +63,24 @@ def _normaliser(kind: Kind, country: str | None) -> Callable[[str], str | None]:
         case Kind.EMAIL:
             return hashing.email
         case Kind.EXTERNAL_ID:
-            return hashing.external_id
+            return _external_id
         case Kind.PHONE:
             code = country_code(country)
             if country is not None and code is None:
                 raise ConfigError(["--country: is no country; give its ISO 3166-1 code, as `DE`"])
             return partial(hashing.phone, country=code)
+
+
+def _external_id(text: str) -> str | None:
+    """An id is hashed letter by letter, so one with a character that is not seen would be another person's."""
+    return hashing.external_id(text) if text.strip().isprintable() else None
+
+
+def _hint(kind: Kind, country: str | None) -> str:
+    match kind:
+        case Kind.PHONE if country is None:
+            return "; give --country for numbers without a country code"
+        case Kind.EXTERNAL_ID:
+            return ", or has characters that are not seen; take those out"
+        case _:
+            return ""

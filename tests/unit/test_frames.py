@@ -103,6 +103,12 @@ def detail_of(outcome: Frame | bytes | Undecodable) -> str:
             id="the content counts before its place",
         ),
         pytest.param(
+            read_apicurio_content_id, DATUM,
+            [("apicurio.value.artifactId", b"orders"), ("apicurio.value.contentId", bytes(7) + b"\x07")],
+            SchemaRef(7, SchemaKind.CONTENT_ID), 0,
+            id="an id counts whatever else names it",
+        ),
+        pytest.param(
             read_single_object, b"\xc3\x01" + bytes(range(8)) + DATUM, [],
             SchemaRef("0001020304050607", SchemaKind.FINGERPRINT), 10,
             id="a fingerprint",
@@ -173,6 +179,8 @@ def test_anything_else_is_undecodable_and_says_what_was_found(format_: str, valu
             [("apicurio.value.contentHash", b"x" * 32)],
             "header `apicurio.value.contentHash`",
         ),
+        ("apicurio_global_id", [("apicurio.value.groupId", b"shop")], "header `apicurio.value.groupId`"),
+        ("apicurio_content_id", [("apicurio.value.version", b"3")], "header `apicurio.value.version`"),
     ],
 )
 def test_a_header_that_names_no_schema_is_undecodable_whatever_the_value_is(
@@ -183,9 +191,10 @@ def test_a_header_that_names_no_schema_is_undecodable_whatever_the_value_is(
 
 def test_a_header_without_a_value_is_none() -> None:
     assert read_confluent(b"\x00\x00\x00\x00\x07", [("__value_schema_id", None)]) == (SchemaRef(7), 5, False)
-    assert read_apicurio_content_id(b"\x00\x00\x00\x00\x07", [("apicurio.value.contentId", None)]) == (
-        SchemaRef(7, SchemaKind.CONTENT_ID), 5, False,
-    )  # fmt: skip
+    for name in ("apicurio.value.contentId", "apicurio.value.artifactId"):
+        assert read_apicurio_content_id(b"\x00\x00\x00\x00\x07", [(name, None)]) == (
+            SchemaRef(7, SchemaKind.CONTENT_ID), 5, False,
+        )  # fmt: skip
 
 
 @given(

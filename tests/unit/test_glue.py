@@ -184,6 +184,18 @@ def test_a_file_of_credentials_that_cannot_be_read_is_waited_for(
     assert "made-up" not in detail
 
 
+def test_where_its_file_is_read_at_the_start_it_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/v1/credentials")
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(tmp_path / "made-up"))
+
+    with pytest.raises(ConfigError, match=r"\(FileNotFoundError\); check .* credentials") as caught:
+        fetched("http://127.0.0.1:1")
+
+    assert "made-up" not in str(caught.value)
+
+
 def test_an_address_that_is_none_is_refused_and_not_repeated() -> None:
     with pytest.raises(ConfigError, match="glue_endpoint_url") as caught:
         fetched("nowhere with made-up-secret")

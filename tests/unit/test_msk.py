@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -83,4 +84,30 @@ def test_without_credentials_it_is_said_once_and_in_no_more_than_kinds(monkeypat
         Producer({**producer_properties(SETTINGS.kafka), "log_level": 0})
 
     assert [(line["event"], line["log_level"]) for line in logs] == [("msk_token_failed", "error")]
+    assert "made-up" not in json.dumps(logs)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"AWS_ROLE_ARN": "arn:aws:iam::000000000000:role/none", "AWS_WEB_IDENTITY_TOKEN_FILE": "{file}"},
+        {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/v1/credentials",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "{file}",
+        },
+    ],
+    ids=["IRSA", "Pod Identity"],
+)
+def test_a_file_of_credentials_that_cannot_be_read_is_said_alike(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value.format(file=tmp_path / "made-up"))
+
+    with structlog.testing.capture_logs() as logs, pytest.raises(FileNotFoundError):
+        token_callback("eu-west-1")("")
+
+    assert [(line["event"], line["error"]) for line in logs] == [("msk_token_failed", "FileNotFoundError")]
     assert "made-up" not in json.dumps(logs)

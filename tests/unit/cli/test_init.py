@@ -558,3 +558,49 @@ def test_a_cut_over_of_no_account_is_refused(tmp_path: Path) -> None:
     problems = problems_of(run(tmp_path, SCHEMAS["warehouse"], "--yes", *said))
 
     assert problems == ["--cut-over: is of an ad account, and every merchant is `none`; say `no`"]
+
+
+LEAD = {"id": "string", "occurred_at": "string", "email": "string", "ads": "boolean"}
+OF_LEAD = [*NOTHING_ELSE, "--event", "lead", "--consent", "ads"]
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "made"),
+    [
+        pytest.param("next", ["N", "string"], "example", id="in a union"),
+        pytest.param("next", optional("N"), None, id="or null"),
+        pytest.param("m", a_record("M", n=["N", "M", "string"]), {"n": "example"}, id="through another"),
+        pytest.param("address", a_record("A", next=["A", "int"]), {"next": 1}, id="not the outermost"),
+        pytest.param("children", an_array("N"), [], id="in an array"),
+    ],
+)
+def test_the_example_of_a_record_within_itself_ends(tmp_path: Path, name: str, of: Any, made: Any) -> None:
+    out = drafted(tmp_path, a_record("N", **LEAD, **{name: of}), *OF_LEAD)
+
+    assert example_of(out)["record"].get(name) == made
+    assert failures(out) == []
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        pytest.param("N", id="as it is"),
+        pytest.param([a_record("M", n="N"), "string"], id="through a branch"),
+        pytest.param(a_record("M", n=["N", "M"]), id="in every branch"),
+    ],
+)
+def test_a_record_within_itself_without_end_has_no_example(tmp_path: Path, of: Any) -> None:
+    result = run(tmp_path, a_record("N", **LEAD, next=of), "--yes", *OF_LEAD)
+
+    assert result.exception is None
+    assert "No example" in result.stdout
+    assert not (tmp_path / "out" / "shop.examples.json").exists()
+
+
+def test_a_record_that_is_defined_elsewhere_is_preferred_as_the_union_has_it(tmp_path: Path) -> None:
+    address = a_record("Address", city="string")
+    schema = a_record("R", **LEAD, billing=address, shipping=["Address", "string"])
+
+    out = drafted(tmp_path, schema, *OF_LEAD)
+
+    assert example_of(out)["record"]["shipping"].keys() == {"city"}

@@ -8,7 +8,7 @@ from consumer.cli.preview_counts import Counts, Held, Revenue
 from consumer.cli.preview_facts import Facts
 from consumer.records import DeadLetterReason, Incompatible, Invalid, Skipped, SkipReason
 from tests.unit.cli.preview_builders import sent
-from tests.unit.mapping.builders import a_visit, an_order
+from tests.unit.mapping.builders import ACCOUNT, a_visit, an_order
 
 
 def test_every_record_is_counted_once() -> None:
@@ -97,6 +97,15 @@ def test_events_that_pinterest_would_not_record_are_told_apart() -> None:
     counts.add(sent(an_order(), pinterest={"test": True}))
 
     assert (counts.events, counts.in_test) == (2, 1)
+
+
+def test_events_that_would_wait_are_told_apart() -> None:
+    counts = Counts()
+
+    counts.add(sent(an_order()))
+    counts.add(sent(an_order(), ad_accounts={ACCOUNT: {"mode": "hold"}}))
+
+    assert (counts.events, counts.in_test, counts.on_hold) == (2, 0, 1)
 
 
 def test_an_event_without_a_currency_has_no_revenue() -> None:

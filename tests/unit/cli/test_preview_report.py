@@ -92,8 +92,11 @@ def test_events_of_which_pinterest_records_nothing_are_told_below_the_others() -
 
 
 def test_events_that_would_wait_are_told_below_the_others() -> None:
-    text = as_text(report_of(counted(sent(an_order()), sent(an_order(), ad_accounts={ACCOUNT: {"mode": "hold"}}))))
+    report = report_of(counted(sent(an_order()), sent(an_order(), ad_accounts={ACCOUNT: {"mode": "hold"}})))
 
+    text, document = as_text(report), as_json(report)
+
+    assert (document["sent"], document["waiting_on_hold"]) == (2, 1)
     assert block(text, "Outcome")[1:] == [
         "sent                                       2  100.0 %",
         "  of these waiting: account on hold        1   50.0 %",

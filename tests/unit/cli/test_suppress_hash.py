@@ -78,6 +78,7 @@ def test_its_lines_suppress(arguments: list[str], given: str, tmp_path: Path) ->
         (["--kind", "phone"], "030 901820\n", [1]),
         (["--kind", "phone", "--country", "DE"], "secret-word\n", [1]),
         (["--kind", "external-id"], "null\n", [1]),
+        (["--kind", "external-id"], "K-1\n\ufeffK-2\nK\u200b-3\nK\0-4\n", [2, 3, 4]),
         (["--kind", "email"], b"\xff\xf0\n", [1]),
     ],
 )
