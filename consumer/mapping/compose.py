@@ -161,6 +161,8 @@ def _surround(
 
 
 def _without_contacts(facts: dict[str, Any], clipped: list[str]) -> dict[str, Any]:
+    if not facts:
+        return facts
     for name in [name for name, value in facts.items() if isinstance(value, str) and holds_contact(value)]:
         clipped.append(name)
         del facts[name]
